@@ -1,0 +1,3 @@
+//! Flight sheets: rulebooks that an agent's work is graded against.
+
+pub mod vocabulary;

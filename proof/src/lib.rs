@@ -1,0 +1,4 @@
+//! Proof: canonical form, digests and hash chains, without I/O, clock or threads, so that an
+//! offline verifier needs nothing else.
+
+pub mod digest;
