@@ -1,0 +1,259 @@
+//! Document tables: what a read model is, and how one is folded.
+
+use crate::{db::Dialect, event::Recorded};
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt::Write;
+
+/// A read model: one document per record, folded from events, in a table with a few real columns to filter and sort by.
+pub trait ReadModel: 'static {
+    /// The table.
+    const TABLE: Table;
+    /// The document.
+    type Doc: Serialize + DeserializeOwned;
+
+    /// The rows that an event touches, by their id within the event's organisation.
+    fn touches(event: &Recorded<'_>) -> Vec<Row>;
+
+    /// The row's document after the event; none deletes the row.
+    fn fold(id: &str, doc: Option<Self::Doc>, event: &Recorded<'_>) -> Option<Self::Doc>;
+
+    /// The values of the table's columns, in their order.
+    fn cells(doc: &Self::Doc) -> Vec<Cell>;
+}
+
+/// A row that an event touches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The row's id within the organisation.
+    pub id: String,
+    /// Whether the event itself makes the row, so that there is nothing to read first.
+    pub is_new: bool,
+}
+
+impl Row {
+    /// A row that the event makes.
+    pub fn new(id: impl ToString) -> Self {
+        Self { id: id.to_string(), is_new: true }
+    }
+
+    /// A row that may be there already.
+    pub fn known(id: impl ToString) -> Self {
+        Self { id: id.to_string(), is_new: false }
+    }
+}
+
+/// The shape of a read model's table, beside `org_id`, `id`, `position` and `doc`.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// Raised with every change of the fold or the columns; a store that holds an older one builds this one beside it.
+    pub version: u32,
+    /// Whether a fold that fails must fail the command: true for identity, which may never be out of date.
+    pub essential: bool,
+    /// Its columns.
+    pub columns: &'static [Column],
+    /// Its indexes.
+    pub indexes: &'static [Index],
+}
+
+/// A column to filter or sort by.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: CellKind,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellKind {
+    /// Text, ordered by its bytes.
+    Text,
+    /// A whole number.
+    Integer,
+}
+
+/// An index over some columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Index {
+    /// Its columns.
+    pub columns: &'static [&'static str],
+    /// Whether two rows may not have the same values.
+    pub unique: bool,
+}
+
+/// The value of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Text or nothing.
+    Text(Option<String>),
+    /// A whole number or nothing.
+    Integer(Option<i64>),
+}
+
+impl Cell {
+    /// A text.
+    pub fn text(value: impl ToString) -> Self {
+        Self::Text(Some(value.to_string()))
+    }
+
+    /// A text or nothing.
+    pub fn maybe<T: ToString>(value: Option<T>) -> Self {
+        Self::Text(value.map(|value| value.to_string()))
+    }
+
+    /// A whole number.
+    pub fn integer(value: impl Into<i64>) -> Self {
+        Self::Integer(Some(value.into()))
+    }
+}
+
+/// Why an event could not be folded.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{table}: the document {id} cannot be read back: {reason}")]
+pub struct FoldError {
+    /// The table.
+    pub table: &'static str,
+    /// The row.
+    pub id: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A row after a fold: its document and cells, or nothing when it is gone.
+pub type Folded = Option<(String, Vec<Cell>)>;
+
+/// A read model without its type.
+#[derive(Clone, Copy)]
+pub struct Model {
+    /// Its table.
+    pub table: Table,
+    touches: fn(&Recorded<'_>) -> Vec<Row>,
+    fold: fn(&str, Option<&str>, &[&Recorded<'_>]) -> Result<Folded, FoldError>,
+}
+
+impl Model {
+    /// The model without its type.
+    pub fn of<M: ReadModel>() -> Self {
+        Self { table: M::TABLE, touches: M::touches, fold: fold::<M> }
+    }
+
+    /// The rows that an event touches.
+    pub fn touches(&self, event: &Recorded<'_>) -> Vec<Row> {
+        (self.touches)(event)
+    }
+
+    /// The row after some events that touch it, in their order.
+    pub fn fold(&self, id: &str, doc: Option<&str>, events: &[&Recorded<'_>]) -> Result<Folded, FoldError> {
+        (self.fold)(id, doc, events)
+    }
+}
+
+fn fold<M: ReadModel>(id: &str, doc: Option<&str>, events: &[&Recorded<'_>]) -> Result<Folded, FoldError> {
+    let failed = |error: serde_json::Error| FoldError {
+        table: M::TABLE.name,
+        id: id.to_owned(),
+        reason: error.to_string(),
+    };
+    let mut doc: Option<M::Doc> = doc.map(serde_json::from_str).transpose().map_err(failed)?;
+    for event in events {
+        doc = M::fold(id, doc, event);
+    }
+    doc.map(|doc| Ok((serde_json::to_string(&doc).map_err(failed)?, M::cells(&doc)))).transpose()
+}
+
+impl Table {
+    /// The table that holds one build of the model; readers see it under the model's plain name.
+    pub fn build(&self, number: i64) -> String {
+        format!("{}_v{number}", self.name)
+    }
+
+    /// The statements that make one build's table and indexes. The only place where the two databases differ is the
+    /// type of a whole number and the collation that orders text by its bytes.
+    pub fn create(&self, dialect: Dialect, build: i64) -> Vec<String> {
+        let (text, integer, tail) = match dialect {
+            Dialect::Sqlite => ("text", "integer", " STRICT, WITHOUT ROWID"),
+            Dialect::Postgres => ("text COLLATE \"C\"", "bigint", ""),
+        };
+        let name = self.build(build);
+        let mut columns = String::new();
+        for column in self.columns {
+            let kind = if column.kind == CellKind::Text { text } else { integer };
+            // Writing to a String cannot fail.
+            let _ = write!(columns, ", {} {kind}", column.name);
+        }
+        let mut statements = vec![format!(
+            "CREATE TABLE {name} (org_id {text} NOT NULL, id {text} NOT NULL, position {integer} NOT NULL, \
+             doc text NOT NULL{columns}, PRIMARY KEY (org_id, id)){tail}"
+        )];
+        for index in self.indexes {
+            let unique = if index.unique { "UNIQUE " } else { "" };
+            let columns = index.columns;
+            statements.push(format!(
+                "CREATE {unique}INDEX {name}_by_{} ON {name} ({})",
+                columns.join("_"),
+                columns.join(", ")
+            ));
+        }
+        statements
+    }
+
+    /// The statements that let readers see one build under the model's plain name.
+    pub fn show(&self, build: i64) -> [String; 2] {
+        [
+            format!("DROP VIEW IF EXISTS {}", self.name),
+            format!("CREATE VIEW {} AS SELECT * FROM {}", self.name, self.build(build)),
+        ]
+    }
+
+    /// The statement that inserts or replaces rows of one build. SQLite takes them as one JSON array of arrays,
+    /// PostgreSQL as one array per column.
+    pub fn upsert(&self, dialect: Dialect, build: i64) -> String {
+        let names: Vec<&str> =
+            ["org_id", "id", "position", "doc"].into_iter().chain(self.columns.iter().map(|column| column.name)).collect();
+        let updates: Vec<String> = names[2..].iter().map(|name| format!("{name} = excluded.{name}")).collect();
+        let source = match dialect {
+            Dialect::Sqlite => {
+                let values: Vec<String> = (0..names.len()).map(|at| format!("value->>{at}")).collect();
+                format!("SELECT {} FROM json_each($1) WHERE true", values.join(", "))
+            }
+            Dialect::Postgres => {
+                let kinds = ["text", "text", "bigint", "text"].into_iter().chain(
+                    self.columns.iter().map(|column| if column.kind == CellKind::Text { "text" } else { "bigint" }),
+                );
+                let arrays: Vec<String> =
+                    kinds.enumerate().map(|(at, kind)| format!("${}::{kind}[]", at + 1)).collect();
+                format!("SELECT * FROM unnest({})", arrays.join(", "))
+            }
+        };
+        format!(
+            "INSERT INTO {} ({}) {source} ON CONFLICT (org_id, id) DO UPDATE SET {}",
+            self.build(build),
+            names.join(", "),
+            updates.join(", ")
+        )
+    }
+
+    /// The statement that reads the documents of some rows, given as a JSON array of `[org_id, id]`.
+    pub fn read(&self, dialect: Dialect, build: i64) -> String {
+        let name = self.build(build);
+        let rows = dialect.rows("$1");
+        format!(
+            "SELECT t.org_id, t.id, t.doc FROM {rows} JOIN {name} t ON t.org_id = value->>0 AND t.id = value->>1"
+        )
+    }
+
+    /// The statement that deletes some rows, given as a JSON array of `[org_id, id]`.
+    pub fn delete(&self, dialect: Dialect, build: i64) -> String {
+        let name = self.build(build);
+        let rows = dialect.rows("$1");
+        format!("DELETE FROM {name} WHERE (org_id, id) IN (SELECT value->>0, value->>1 FROM {rows})")
+    }
+}
+
+/// Reads a document back.
+pub fn read<T: DeserializeOwned>(doc: &str) -> sqlx::Result<T> {
+    serde_json::from_str(doc).map_err(|error| sqlx::Error::Decode(error.into()))
+}
