@@ -9,7 +9,10 @@ pub mod identity;
 pub mod ids;
 pub mod personal;
 pub mod rulebooks;
+pub mod slug;
 pub mod sourced;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 pub mod time;
 

@@ -1,3 +1,6 @@
 //! Flight sheets: rulebooks that an agent's work is graded against.
 
+pub mod bands;
+pub mod formula;
+pub mod path;
 pub mod vocabulary;

@@ -34,6 +34,12 @@ impl Role {
         }
     }
 
+    /// Whether the role may do everything that the other may.
+    pub fn covers(self, other: Self) -> bool {
+        use Permission::{Administer, Judge, Read, Work};
+        [Read, Work, Judge, Administer].into_iter().all(|permission| self.may(permission) || !other.may(permission))
+    }
+
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -62,5 +68,15 @@ mod tests {
             assert_eq!([Read, Work, Judge, Administer].map(|permission| role.may(permission)), expected, "{role:?}");
             assert!(!role.may(Service), "{role:?}");
         }
+    }
+
+    #[test]
+    fn a_role_covers_those_that_may_no_more_than_it() {
+        use Role::*;
+        let covered = |role: Role| Role::ALL.map(|other| role.covers(other));
+        assert_eq!(covered(Admin), [true; 4]);
+        assert_eq!(covered(Auditor), [false, true, false, true], "an auditor cannot work");
+        assert_eq!(covered(Analyst), [false, false, true, true], "an analyst cannot judge");
+        assert_eq!(covered(Viewer), [false, false, false, true]);
     }
 }
