@@ -174,7 +174,7 @@ impl Table {
     /// type of a whole number and the collation that orders text by its bytes.
     pub fn create(&self, dialect: Dialect, build: i64) -> Vec<String> {
         let (text, integer, tail) = match dialect {
-            Dialect::Sqlite => ("text", "integer", " STRICT, WITHOUT ROWID"),
+            Dialect::Sqlite => ("text", "integer", " STRICT"),
             Dialect::Postgres => ("text COLLATE \"C\"", "bigint", ""),
         };
         let name = self.build(build);
