@@ -9,6 +9,7 @@ pub mod identity;
 pub mod ids;
 pub mod personal;
 pub mod rulebooks;
+pub mod runs;
 pub mod sourced;
 pub mod text;
 pub mod time;
