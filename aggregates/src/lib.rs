@@ -7,8 +7,10 @@
 pub mod decider;
 pub mod identity;
 pub mod ids;
+pub mod ledger;
 pub mod personal;
 pub mod rulebooks;
+pub mod runs;
 pub mod slug;
 pub mod sourced;
 #[cfg(test)]

@@ -166,6 +166,37 @@ words! {
         /// Among the most capable.
         Frontier = "frontier",
     }
+    /// Whether the work may go to a client.
+    ClientReady {
+        /// No: a high flag stands.
+        No = "no",
+        /// Not before the mid flags are cleared, or with them stated as limitations.
+        AfterRepair = "after_repair",
+        /// Yes; minor notes only.
+        YesWithNotes = "yes_with_notes",
+        /// Yes.
+        Yes = "yes",
+    }
+    /// What to do next about a run.
+    NextAction {
+        /// Correct the work and submit it again.
+        Resubmit = "resubmit",
+        /// Look at the findings and decide.
+        Review = "review",
+        /// Approve it and mint the receipt.
+        Approve = "approve",
+        /// The work is right and its answer is no.
+        Reject = "reject",
+    }
+    /// Where the score stands against the sheet's two thresholds; it never softens a flag.
+    ThresholdBand {
+        /// At or above the pass threshold.
+        Above = "above",
+        /// Between the two.
+        Between = "between",
+        /// Below the fail threshold.
+        Below = "below",
+    }
     /// What a flag is about.
     Bucket {
         /// The work is wrong: correct and resubmit.
