@@ -1,1 +1,4 @@
-//! .
+//! How Defendable is reached, and everything that touches the world.
+
+pub mod http;
+pub mod outside;
