@@ -3,4 +3,5 @@
 pub mod bands;
 pub mod formula;
 pub mod path;
+pub mod policy;
 pub mod vocabulary;
