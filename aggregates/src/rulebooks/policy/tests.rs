@@ -317,6 +317,17 @@ fn depth_and_work_are_bounded() {
     assert_eq!(over(&submission, squared), Unknown);
 }
 
+#[test]
+fn the_documented_examples_are_conditions() {
+    let page = include_str!("../../../../docs/rulebook-language.md");
+    let examples: Vec<&str> = page.split('`').filter(|code| code.starts_with("{\"op\"")).collect();
+    assert_eq!(examples.len(), 15, "one for each operation, the comparisons together");
+    for example in examples {
+        let filled = example.replace("condition", r#"{"op": "present", "field": "a"}"#);
+        node(serde_json::from_str(&filled).unwrap_or_else(|error| panic!("{example}: {error}")));
+    }
+}
+
 fn json_values() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
