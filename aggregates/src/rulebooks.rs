@@ -4,5 +4,6 @@ pub mod bands;
 pub mod flight_sheet;
 pub mod formula;
 pub mod path;
+pub mod policy;
 pub mod sheet;
 pub mod vocabulary;
