@@ -21,8 +21,8 @@ pub trait Mailer: Send + Sync {
     fn send(&self, mail: Mail) -> BoxFuture<'_, Result<(), MailError>>;
 }
 
-/// A mail to one person, as plain text and as HTML.
-#[derive(Clone, Debug)]
+/// A mail to one person, as plain text and as HTML. It may carry a credential, so it has no form for logs.
+#[derive(Clone)]
 pub struct Mail {
     /// To whom.
     pub to: EmailAddress,
@@ -98,7 +98,7 @@ impl Mailer for Unconfigured {
 }
 
 /// A mail server, spoken to over SMTP.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,

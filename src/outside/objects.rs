@@ -22,7 +22,7 @@ const RETRIES: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where objects are kept.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
     /// The folder, where it is one.
@@ -144,7 +144,8 @@ impl Objects {
     }
 
     /// Stores what the stream gives, hashed on the way, in memory of one part. Whatever breaks, be
-    /// it the stream, the store, the limit or the caller's patience, leaves no object.
+    /// it the stream, the store or the limit, leaves no object. Only a caller that goes away while the
+    /// last part is being written may leave a whole one, which no event names.
     pub async fn put_stream<S, E>(&self, key: &Key, mut stream: S, limit: u64) -> Result<Stored, ObjectError>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
