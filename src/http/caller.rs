@@ -2,6 +2,7 @@
 
 use crate::http::{
     Wire,
+    document::Probe,
     error::{Problem, Reply},
 };
 use actix_web::{
@@ -15,12 +16,10 @@ use aggregates::{
     ids::{OrgId, UserId},
 };
 use std::{
-    cell::Cell,
     future::{Ready, ready},
     marker::PhantomData,
     net::{IpAddr, Ipv4Addr},
     ops::Deref,
-    rc::Rc,
 };
 use uuid::Uuid;
 
@@ -145,8 +144,7 @@ impl<P: permission::Needed> FromRequest for May<P> {
     type Future = Ready<Reply<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        if let Some(probe) = request.extensions().get::<Probe>() {
-            probe.0.set(Some(P::WORD));
+        if Probe::is_asked(request, |findings| findings.permission = Some(P::WORD)) {
             return ready(Err(Problem::unauthorized()));
         }
         let caller = request.extensions().get::<Caller>().copied();
@@ -164,10 +162,6 @@ fn may_not(role: Role, permission: Permission, word: &str) -> Problem {
     let able: Vec<_> = Role::ALL.into_iter().filter(|role| role.may(permission)).map(Role::as_str).collect();
     Problem::forbidden(format!("your role {} may not {word} here; {} may", role.as_str(), able.join(", ")))
 }
-
-/// Asks a handler for its permission without running it: `http::document` sends one to each.
-#[derive(Clone, Default)]
-pub(crate) struct Probe(pub(crate) Rc<Cell<Option<&'static str>>>);
 
 /// The network address that a request comes from, behind the proxies that are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

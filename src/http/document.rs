@@ -2,22 +2,24 @@
 //! for all of them.
 
 use crate::http::{
-    Routes,
-    caller::{self, Probe},
+    Routes, caller,
     error::{Surface, problem},
     fallback::Known,
-    headers::IDEMPOTENCY_KEY,
     page::{Cursor, Limit},
     reply::take_schemas,
 };
 use actix_web::{
-    App, HttpMessage,
+    App, HttpMessage, HttpRequest,
     http::{Method, StatusCode},
     test::{TestRequest, init_service},
     web::Bytes,
 };
 use serde_json::{Map, Value, json};
-use utoipa::{PartialSchema, ToSchema, openapi::OpenApi};
+use std::{cell::RefCell, mem, rc::Rc};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{OpenApi, RefOr, Schema, path::Parameter},
+};
 use utoipa_actix_web::AppExt;
 
 /// The bounded contexts, in reading order, as the description's tags.
@@ -65,6 +67,30 @@ impl Document {
     }
 }
 
+/// Asks a handler's arguments what they are, without running it: `May` notes the permission and, as the
+/// first argument, ends the request there; the others note the parameters that they read.
+#[derive(Clone, Default)]
+pub(crate) struct Probe(Rc<RefCell<Findings>>);
+
+/// What a handler's arguments say.
+#[derive(Default)]
+pub struct Findings {
+    /// The permission that it needs.
+    pub(crate) permission: Option<&'static str>,
+    /// The parameters that it reads beside those of the path.
+    pub(crate) parameters: Vec<Parameter>,
+    /// The schemas of those of the path, by name.
+    pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Probe {
+    /// Whether a request is a probe; if so, notes what there is to note.
+    pub(crate) fn is_asked(request: &HttpRequest, note: impl FnOnce(&mut Findings)) -> bool {
+        let probe = request.extensions().get::<Self>().cloned();
+        probe.map(|probe| note(&mut probe.0.borrow_mut())).is_some()
+    }
+}
+
 /// The OpenAPI 3.1 document of these handlers.
 ///
 /// # Errors
@@ -74,6 +100,7 @@ pub async fn describe(routes: Routes) -> serde_json::Result<Value> {
     let (app, collected) = App::new().into_utoipa_app().configure(|config| routes.mount(config)).split_for_parts();
     let mut document = serde_json::to_value(collect(collected))?;
     let app = init_service(app).await;
+    let mut schemas = Vec::new();
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             let Some(operation) = operation.as_object_mut() else { continue };
@@ -85,7 +112,16 @@ pub async fn describe(routes: Routes) -> serde_json::Result<Value> {
                 request.extensions_mut().insert(probe.clone());
                 drop(actix_web::dev::Service::call(&app, request).await);
             }
-            complete(operation, method, path, probe.0.get())?;
+            let mut findings = mem::take(&mut *probe.0.borrow_mut());
+            schemas.append(&mut findings.schemas);
+            complete(operation, method, path, findings)?;
+        }
+    }
+    // Schemas that only path parameters refer to; texts and numbers stand in the parameters themselves.
+    let text = document.to_string();
+    for (name, schema) in schemas {
+        if text.contains(&format!("\"#/components/schemas/{name}\"")) {
+            document["components"]["schemas"][name] = serde_json::to_value(schema)?;
         }
     }
     Ok(document)
@@ -133,15 +169,15 @@ fn complete(
     operation: &mut Map<String, Value>,
     method: &str,
     path: &str,
-    permission: Option<&str>,
+    findings: Findings,
 ) -> serde_json::Result<()> {
     let public = caller::is_public(path);
     let (changes, has_body) = (method != "get", operation.contains_key("requestBody"));
     operation.insert("security".to_owned(), if public { json!([]) } else { json!([{"bearer": []}, {"session": []}]) });
-    if let Some(permission) = permission {
+    if let Some(permission) = findings.permission {
         operation.insert("x-permission".to_owned(), permission.into());
     }
-    add_parameters(operation, method, path, public);
+    add_parameters(operation, path, findings.parameters)?;
     let has_parameters = operation.get("parameters").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
 
     let mut statuses = vec![500];
@@ -170,8 +206,8 @@ fn complete(
     if changes && !public {
         statuses.push(409);
     }
-    let conditional = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
-    if conditional.into_iter().any(|parameter| parameter["name"] == "If-Match") {
+    let mut parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+    if parameters.any(|parameter| parameter["name"] == "If-Match") {
         statuses.push(412);
     }
     let responses = operation.entry("responses").or_insert_with(|| json!({}));
@@ -185,24 +221,22 @@ fn complete(
     Ok(())
 }
 
-fn add_parameters(operation: &mut Map<String, Value>, method: &str, path: &str, public: bool) {
-    if public {
-        return;
-    }
+fn add_parameters(operation: &mut Map<String, Value>, path: &str, found: Vec<Parameter>) -> serde_json::Result<()> {
     let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
-    let Some(parameters) = parameters.as_array_mut() else { return };
-    if method == "post" {
-        parameters.push(json!({
-            "name": IDEMPOTENCY_KEY.as_str(), "in": "header", "required": false,
-            "description": "A repeat with this key within 24 hours gets the first answer again",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        }));
+    let Some(parameters) = parameters.as_array_mut() else { return Ok(()) };
+    for parameter in found {
+        let parameter = serde_json::to_value(parameter)?;
+        // A handler may also have described it itself.
+        if !parameters.iter().any(|known| known["name"] == parameter["name"] && known["in"] == parameter["in"]) {
+            parameters.push(parameter);
+        }
     }
-    if !path.contains("/orgs/{") {
+    if !caller::is_public(path) && !path.contains("/orgs/{") {
         parameters.push(json!({
             "name": "X-Org-Id", "in": "header", "required": false,
             "description": "Another organisation that the caller belongs to than the credential's own",
             "schema": {"type": "string"},
         }));
     }
+    Ok(())
 }

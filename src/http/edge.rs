@@ -14,7 +14,10 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    http::{
+        ConnectionType,
+        header::{self, HeaderName, HeaderValue},
+    },
     middleware::Next,
     web::Data,
 };
@@ -76,7 +79,7 @@ pub(crate) async fn pass(
         // A panic is a fault of ours: the caller gets an answer, and the connection lives on.
         Ok(()) => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
             Ok(Ok(response)) => Ok(in_shape(response.map_into_boxed_body(), surface, &id.0)),
-            Ok(Err(error)) => Err(of_error(&error).answer(surface, &id.0)),
+            Ok(Err(error)) => Err(answer_to(&error, surface, &id.0)),
             Err(panic) => Err(Problem::internal(said(panic.as_ref())).answer(surface, &id.0)),
         },
     };
@@ -95,11 +98,11 @@ pub(crate) async fn pass(
     }
     match outcome {
         Ok(mut response) => {
-            dress(&wire, response.headers_mut(), &id, standing);
+            dress(&wire, response.response_mut(), &id, standing);
             Ok(response)
         }
         Err(mut response) => {
-            dress(&wire, response.headers_mut(), &id, standing);
+            dress(&wire, &mut response, &id, standing);
             Err(InternalError::from_response("refused", response).into())
         }
     }
@@ -138,21 +141,17 @@ fn let_in(wire: &Wire, request: &ServiceRequest, identified: Reply<Option<caller
 
 /// A refusal in the one shape, with the status of its surface.
 fn in_shape(response: ServiceResponse, surface: Surface, id: &str) -> ServiceResponse {
-    match response.response().error().map(of_error_by_reference(surface, id)) {
+    match response.response().error().map(|error| answer_to(error, surface, id)) {
         Some(answer) => response.into_response(answer),
         None => response,
     }
 }
 
-fn of_error_by_reference(surface: Surface, id: &str) -> impl Fn(&Error) -> HttpResponse {
-    move |error| match error.as_error::<Problem>() {
+fn answer_to(error: &Error, surface: Surface, id: &str) -> HttpResponse {
+    match error.as_error::<Problem>() {
         Some(problem) => problem.answer(surface, id),
         None => Problem::of_framework(error).answer(surface, id),
     }
-}
-
-fn of_error(error: &Error) -> Problem {
-    Problem::of_framework(error)
 }
 
 fn said(panic: &(dyn Any + Send)) -> String {
@@ -167,7 +166,11 @@ fn path_for_log(path: &str) -> &str {
 }
 
 /// The headers of every answer.
-fn dress(wire: &Wire, headers: &mut HeaderMap, id: &RequestId, standing: Option<Standing>) {
+fn dress(wire: &Wire, response: &mut HttpResponse, id: &RequestId, standing: Option<Standing>) {
+    if wire.is_draining() {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         headers.insert(REQUEST_ID, id);
     }
@@ -192,8 +195,5 @@ fn dress(wire: &Wire, headers: &mut HeaderMap, id: &RequestId, standing: Option<
     default(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     if wire.secure {
         default(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-    }
-    if wire.is_draining() {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }

@@ -1,18 +1,18 @@
 //! Headers of requests that handlers take.
 
-use crate::http::error::{Problem, Reply};
+use crate::http::{
+    document::Probe,
+    error::{Problem, Reply},
+};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
     http::header::{self, HeaderName},
 };
 use std::future::{Ready, ready};
-use utoipa::{
-    IntoParams,
-    openapi::{
-        ObjectBuilder, Type,
-        path::{Parameter, ParameterBuilder, ParameterIn},
-    },
+use utoipa::openapi::{
+    ObjectBuilder, Required, Type,
+    path::{Parameter, ParameterBuilder, ParameterIn},
 };
 
 /// A repeat with this key by the same caller within 24 hours gets the first answer again.
@@ -27,6 +27,9 @@ impl FromRequest for IdempotencyKey {
     type Future = Ready<Reply<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let what =
+            "A repeat with this key within 24 hours gets the first answer again; 1 to 255 visible ASCII characters";
+        Probe::is_asked(request, |findings| findings.parameters.push(parameter("Idempotency-Key", what)));
         let Some(key) = request.headers().get(IDEMPOTENCY_KEY) else { return ready(Ok(Self(None))) };
         let key =
             key.to_str().ok().filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
@@ -59,6 +62,8 @@ impl FromRequest for IfMatch {
     type Future = Ready<Reply<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let what = "The `ETag` of the last read: if the record has changed since, the answer is 412";
+        Probe::is_asked(request, |findings| findings.parameters.push(parameter("If-Match", what)));
         let Some(tag) = request.headers().get(header::IF_MATCH) else { return ready(Ok(Self(None))) };
         ready(match tag.to_str().unwrap_or_default().trim() {
             "*" => Ok(Self(None)),
@@ -77,18 +82,14 @@ impl FromRequest for IfMatch {
     }
 }
 
-/// For `params(IfMatch)` in a handler's description.
-impl IntoParams for IfMatch {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![
-            ParameterBuilder::new()
-                .name("If-Match")
-                .parameter_in(ParameterIn::Header)
-                .description(Some("The `ETag` of the last read: if the record has changed since, the answer is 412"))
-                .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-                .build(),
-        ]
-    }
+fn parameter(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use crate::http::{
     body::quoted,
+    document::Probe,
     error::{Problem, Reply},
 };
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use serde::de::DeserializeOwned;
 use std::future::{Ready, ready};
+use utoipa::{IntoParams, openapi::path::ParameterIn};
 
 /// The parameters of the query. `T` refuses unknown ones (`#[serde(deny_unknown_fields)]`); a list
 /// has a `limit: Limit` and a `cursor: Option<Cursor>` among them (see [`crate::http::page`]).
@@ -16,11 +18,14 @@ use std::future::{Ready, ready};
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest for Query<T> {
+impl<T: DeserializeOwned + IntoParams> FromRequest for Query<T> {
     type Error = Problem;
     type Future = Ready<Reply<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Probe::is_asked(request, |findings| {
+            findings.parameters.extend(T::into_params(|| Some(ParameterIn::Query)));
+        });
         ready(parse(request.query_string()).map(Self))
     }
 }
