@@ -29,11 +29,21 @@ def beside_postgres(store: str) -> None:
 
 
 def release_binary() -> Path:
-    """The optimised binary, built if it is not current; DEFENDABLE_BINARY names another."""
+    """The optimised binary, for figures."""
+    return _binary("release", "--release")
+
+
+def debug_binary() -> Path:
+    """The binary that the tests run, for everything else."""
+    return _binary("debug")
+
+
+def _binary(profile: str, *options: str) -> Path:
+    """The binary, built if it is not current; DEFENDABLE_BINARY names another."""
     if given := os.environ.get("DEFENDABLE_BINARY"):
         return Path(given).resolve()
-    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
-    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/defendable"
+    subprocess.run(["cargo", "build", "--locked", "--quiet", "--bin", "defendable", *options], cwd=ROOT, check=True)
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / profile / "defendable"
 
 
 class Failed(Exception):
