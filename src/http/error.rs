@@ -142,6 +142,11 @@ impl Problem {
     }
 
     /// There is no such thing (of that name, such as `run`) for this caller.
+    pub fn missing(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::NotFound, detail)
+    }
+
+    /// There is no such thing, or it is another organisation's.
     pub fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("no such {what}"))
     }
