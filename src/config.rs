@@ -122,7 +122,7 @@ pub struct Serve {
     #[arg(long, env = "DEFENDABLE_SIGN_IN_LIMIT", value_name = "N", default_value = "5")]
     pub sign_in_limit: u32,
     /// What is logged: error, warn, info, debug or trace, also by part (`info,defendable::access=off`)
-    #[arg(long, env = "DEFENDABLE_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(long, env = "DEFENDABLE_LOG", value_name = "FILTER", default_value = "info,actix_server=warn")]
     pub log: String,
     /// How it is logged
     #[arg(long, env = "DEFENDABLE_LOG_FORMAT", value_enum, default_value = "text")]
