@@ -147,7 +147,11 @@ impl App {
                 region: settings.s3_region.clone(),
                 endpoint: settings.s3_endpoint.clone(),
                 access_key_id: settings.s3_access_key_id.clone().unwrap_or_default(),
-                secret_access_key: settings.s3_secret_access_key.as_ref().map(|key| key.reveal().to_owned()).unwrap_or_default(),
+                secret_access_key: settings
+                    .s3_secret_access_key
+                    .as_ref()
+                    .map(|key| key.reveal().to_owned())
+                    .unwrap_or_default(),
             })?,
         };
         let mailer: Arc<dyn Mailer> = match (&settings.smtp_url, &settings.mail_from) {

@@ -14,8 +14,8 @@ mod sql;
 
 pub use appender::{Append, AppendError, Appended, Claim, NewEvent, NewReceipt, StreamAppend, StreamAppended};
 pub use connect::{ConnectError, Target};
-pub use reading::KnownCommand;
 pub use loading::{LoadError, Loaded, Replayed};
+pub use reading::KnownCommand;
 
 use projections::{Db, Model, on};
 use proof::digest::Sha256Hex;

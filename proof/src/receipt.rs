@@ -68,9 +68,7 @@ pub fn consistent(row: &Row<'_>, previous: Option<&Row<'_>>) -> bool {
         None => (Some(0), genesis()),
         Some(previous) => (previous.org_seq.checked_add(1), previous.receipt_sha256),
     };
-    Some(row.org_seq) == org_seq
-        && row.parent_hash == parent_hash
-        && agrees(row)
+    Some(row.org_seq) == org_seq && row.parent_hash == parent_hash && agrees(row)
 }
 
 /// What does not hold at a receipt, in the contract's words.

@@ -53,10 +53,12 @@ impl Application for App {
     fn parts(&self) -> BoxFuture<'_, Parts> {
         async {
             let state = |answered: bool| if answered { State::Healthy } else { State::Unhealthy };
-            let database = match (&*self.store.health().borrow(), self.database_answers().await.is_ok()) {
-                (Health::Stalled(_), true) => State::Degraded,
-                (Health::Outdated, true) => State::Unhealthy,
-                (_, answers) => state(answers),
+            let answers = self.database_answers().await.is_ok();
+            let health = self.store.health().borrow().clone();
+            let database = match health {
+                Health::Stalled(_) if answers => State::Degraded,
+                Health::Outdated => State::Unhealthy,
+                _ => state(answers),
             };
             let storage = tokio::time::timeout(PATIENCE, self.objects.probe()).await;
             let mail = if self.mailer.is_configured() { State::Healthy } else { State::NotConfigured };
@@ -67,7 +69,8 @@ impl Application for App {
 
     fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
         async {
-            match &*self.store.health().borrow() {
+            let health = self.store.health().borrow().clone();
+            match health {
                 Health::Stalled(models) => {
                     let models: Vec<_> = models.iter().map(|(model, reason)| format!("{model} ({reason})")).collect();
                     return Err(format!("read models are stalled: {}", models.join(", ")));

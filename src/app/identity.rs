@@ -147,9 +147,8 @@ impl App {
         let email = personal::seal(&key, user, "email", address.as_str())?;
         let name = address.domain().to_owned();
         let org_slug = slug::distinct(&name, org);
-        let registered = User::default()
-            .decide(UserCommand::Register { id: user, email, name: None })
-            .map_err(Refused::rule)?;
+        let registered =
+            User::default().decide(UserCommand::Register { id: user, email, name: None }).map_err(Refused::rule)?;
         let founded = Organisation::default()
             .decide(OrganisationCommand::Found { name, slug: org_slug.clone(), admin: user })
             .map_err(Refused::rule)?;
@@ -200,9 +199,7 @@ impl App {
         let live = self.store.session(session.id, session.user, org, now.seconds()).await?;
         let role = live.ok_or(Refused::Unauthorized)?.role;
         match role.and_then(|role| Role::ALL.into_iter().find(|known| known.as_str() == role)) {
-            Some(role) => {
-                Ok(Caller { actor: Actor::User(session.user), org, role, session: Some(session.id) })
-            }
+            Some(role) => Ok(Caller { actor: Actor::User(session.user), org, role, session: Some(session.id) }),
             None if wanted.is_some_and(|wanted| wanted != session.org) => Err(Refused::NotFound("organisation")),
             None => Err(Refused::Unauthorized),
         }
@@ -270,8 +267,9 @@ impl App {
         org.state.membership(user).ok_or(Refused::NotFound("user"))?;
         let person = self.person(user).await?;
         let system = Caller { org: OrgId::SYSTEM, ..*caller };
-        let done =
-            self.execute::<User>(&system, &Terms::default(), &stream_id(user), UserCommand::Erase, With::default()).await?;
+        let done = self
+            .execute::<User>(&system, &Terms::default(), &stream_id(user), UserCommand::Erase, With::default())
+            .await?;
         self.store.drop_person_key(user).await?;
         if let Ok(address) = person.email.parse::<EmailAddress>() {
             self.store.free_address(&self.keys.address_hmac(&address), user).await?;

@@ -9,8 +9,9 @@ use aggregates::{
     Decider, Permission,
     ids::RunId,
     ledger::{
-        Minted, Receipt, ReceiptCommand, receipt_id, receipt_stream,
+        Minted, Receipt, ReceiptCommand,
         payload::{Coordinates, Events, Organization, Payload, Project, Surroundings},
+        receipt_id, receipt_stream,
     },
     runs::{Run, RunCommand, RunRefusal, SealedReceipt},
 };
@@ -94,7 +95,13 @@ impl App {
         let created_at = clock::now();
         let payload = Payload::of(
             state,
-            Coordinates { receipt_id: receipt_id.clone(), org_seq, parent_hash, created_at, share_url: share_url.clone() },
+            Coordinates {
+                receipt_id: receipt_id.clone(),
+                org_seq,
+                parent_hash,
+                created_at,
+                share_url: share_url.clone(),
+            },
             Surroundings {
                 organization: Organization {
                     id: caller.org,
@@ -108,16 +115,8 @@ impl App {
         .map_err(Refused::rule)?;
         let payload = proof::canonical::to_vec(&payload).map_err(|error| Refused::Fault(error.into()))?;
         let receipt_sha256 = sha256(&payload);
-        let minted = Minted {
-            receipt_id,
-            org_seq,
-            parent_hash,
-            receipt_sha256,
-            share_token,
-            share_url,
-            created_at,
-            run,
-        };
+        let minted =
+            Minted { receipt_id, org_seq, parent_hash, receipt_sha256, share_token, share_url, created_at, run };
         Ok((minted, payload))
     }
 }

@@ -91,7 +91,9 @@ impl From<Refused> for Problem {
             Refused::Forbidden(_) | Refused::Rule(_, Fault::Forbidden) => Self::forbidden(detail),
             Refused::Rule(_, Fault::NotFound) | Refused::NotFound(_) => Self::missing(detail),
             Refused::Rule(_, Fault::Conflict) => Self::conflict(detail),
-            Refused::Rule(_, Fault::Invalid(Some(field))) | Refused::Invalid(field, _) => Self::invalid(detail).at(field),
+            Refused::Rule(_, Fault::Invalid(Some(field))) | Refused::Invalid(field, _) => {
+                Self::invalid(detail).at(field)
+            }
             Refused::Rule(_, Fault::Invalid(None)) => Self::invalid(detail),
             Refused::Stale(revision) => Self::precondition_failed(revision.unsigned_abs()),
             Refused::Unauthorized => Self::unauthorized(),

@@ -43,8 +43,9 @@ impl App {
         let mut published = Vec::new();
         for file in Library::iter() {
             let Some(content) = Library::get(&file) else { continue };
-            let sheet = Sheet::load(&content.data)
-                .map_err(|error| Refused::Fault(format!("the built-in flight sheet {file} cannot be loaded: {error}").into()))?;
+            let sheet = Sheet::load(&content.data).map_err(|error| {
+                Refused::Fault(format!("the built-in flight sheet {file} cannot be loaded: {error}").into())
+            })?;
             let content_sha256 = sheet.content_sha256();
             let id = library_sheet_id(&sheet.slug);
             let command = FlightSheetCommand::Publish(Published {

@@ -78,7 +78,8 @@ impl App {
             let row = row.filter(|row| row.active).ok_or(Refused::NotFound("flight sheet in use"))?;
             let sheet = self.sheet(row.published.content_sha256).await?;
             if lane.is_some_and(|lane| lane != sheet.lane) {
-                let allowed = format!("the flight sheet is for the lane {}; leave the lane out, or give that one", sheet.lane);
+                let allowed =
+                    format!("the flight sheet is for the lane {}; leave the lane out, or give that one", sheet.lane);
                 return Err(Refused::Invalid("lane", allowed));
             }
             lane = Some(sheet.lane);
@@ -98,7 +99,10 @@ impl App {
         }
         let title = title.or(default_title).filter(|title| title.chars().count() <= 300);
         let title = title.ok_or_else(|| {
-            Refused::Invalid("title", "a run has a title of 1 to 300 characters; it may be left out with a flight sheet".into())
+            Refused::Invalid(
+                "title",
+                "a run has a title of 1 to 300 characters; it may be left out with a flight sheet".into(),
+            )
         })?;
         let id: RunId = chance::id();
         let opened = Opened {

@@ -11,18 +11,13 @@ use actix_web::{
     dev::{Payload, ServiceRequest},
     http::header::{self, HeaderName},
 };
-use aggregates::{
-    Permission,
-    identity::{actor::Actor, roles::Role},
-    ids::{OrgId, UserId},
-};
+use aggregates::{Permission, identity::roles::Role, ids::OrgId};
 use std::{
     future::{Ready, ready},
     marker::PhantomData,
     net::{IpAddr, Ipv4Addr},
     ops::Deref,
 };
-use uuid::Uuid;
 
 /// The cookie that holds a browser's session.
 pub const SESSION_COOKIE: &str = "defendable_session";

@@ -56,7 +56,7 @@ impl RequestId {
             (1..=64).contains(&id.len())
                 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         };
-        Self(theirs.filter(fit).map_or_else(|| chance::id().simple().to_string(), str::to_owned))
+        Self(theirs.filter(fit).map_or_else(|| chance::uuid().simple().to_string(), str::to_owned))
     }
 }
 

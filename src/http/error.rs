@@ -112,6 +112,8 @@ impl Surface {
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
+    /// Its sort on the runs surface, where that is another.
+    on_runs: Option<Code>,
     detail: Cow<'static, str>,
     field: Option<Cow<'static, str>>,
     retry_after: Option<u64>,
@@ -120,7 +122,7 @@ pub struct Problem {
 
 impl Problem {
     fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), field: None, retry_after: None, source: None }
+        Self { code, on_runs: None, detail: detail.into(), field: None, retry_after: None, source: None }
     }
 
     /// The request cannot be read.
@@ -194,6 +196,11 @@ impl Problem {
         Self { source: Some(cause.into()), ..Self::new(Code::Internal, "internal error") }
     }
 
+    /// An `Idempotency-Key` that came with another request before: 409 on the runs surface, 422 on the other.
+    pub fn key_reused(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { on_runs: Some(Code::Conflict), ..Self::new(Code::ValidationError, detail) }
+    }
+
     /// A part that is not configured or not reachable; `detail` names it.
     pub fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Unavailable, detail)
@@ -235,7 +242,8 @@ impl Problem {
 
     /// The answer on a surface. An internal fault says nothing but under which id it is logged.
     pub(crate) fn answer(&self, surface: Surface, request_id: &str) -> HttpResponse {
-        let status = self.code.status(surface);
+        let code = self.on_runs.filter(|_| surface == Surface::Runs).unwrap_or(self.code);
+        let status = code.status(surface);
         match self.code {
             Code::Internal => {
                 tracing::error!(request_id, detail = %self.detail, cause = ?self.source, "internal error")
@@ -256,7 +264,7 @@ impl Problem {
         if self.code == Code::Unauthorized {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        answer.json(ProblemBody { detail: &detail, code: self.code, field: self.field.as_deref() })
+        answer.json(ProblemBody { detail: &detail, code, field: self.field.as_deref() })
     }
 }
 

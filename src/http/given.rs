@@ -1,11 +1,11 @@
-//! The terms on which a command is given: once, and for which revision.
+//! The terms on which a command is given: once, when it has a key.
 
 use crate::{
     app::Terms,
     http::{
         body::Digest,
         error::{Problem, Reply},
-        headers::{IdempotencyKey, IfMatch},
+        headers::IdempotencyKey,
     },
 };
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
@@ -15,7 +15,6 @@ use std::future::{Ready, ready};
 #[derive(Clone, Debug)]
 pub struct Given {
     key: Option<String>,
-    revision: Option<u64>,
     target: String,
 }
 
@@ -24,15 +23,13 @@ impl FromRequest for Given {
     type Future = Ready<Reply<Self>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let read = || {
-            let IdempotencyKey(key) = IdempotencyKey::from_request(request, payload).into_inner()?;
-            let IfMatch(revision) = IfMatch::from_request(request, payload).into_inner()?;
-            // The same handlers answer at two places.
-            let path = request.path().strip_prefix("/api/v1").unwrap_or(request.path());
-            Ok(Self { key, revision, target: format!("{} {path}", request.method()) })
+        let IdempotencyKey(key) = match IdempotencyKey::from_request(request, payload).into_inner() {
+            Ok(key) => key,
+            Err(problem) => return ready(Err(problem)),
         };
-        let mut read = read;
-        ready(read())
+        // The same handlers answer at two places.
+        let path = request.path().strip_prefix("/api/v1").unwrap_or(request.path());
+        ready(Ok(Self { key, target: format!("{} {path}", request.method()) }))
     }
 }
 
@@ -40,10 +37,7 @@ impl Given {
     /// The terms of a command with this body.
     pub fn with(self, body: &Digest) -> Terms {
         let fingerprint = || blake3::hash(format!("{} {}", self.target, body.to_hex()).as_bytes()).to_hex().to_string();
-        Terms {
-            once: self.key.as_ref().map(|key| (key.clone(), fingerprint())),
-            revision: self.revision.map(|revision| revision as i64),
-        }
+        Terms { once: self.key.as_ref().map(|key| (key.clone(), fingerprint())), revision: None }
     }
 
     /// The terms of a command without a body.

@@ -7,7 +7,10 @@ use crate::{
     },
     http::{
         body::Json,
-        caller::{ClientAddress, May, permission::{Administer, Read}},
+        caller::{
+            ClientAddress, May,
+            permission::{Administer, Read},
+        },
         error::{Problem, Reply},
         given::Given,
         page::{Cursor, Limit, Page},
@@ -66,7 +69,7 @@ pub struct SignInRequested {
 /// Asks for a sign-in link by mail.
 #[utoipa::path(tag = "identity", operation_id = "request_sign_in", request_body = SignInRequest)]
 #[post("/auth/request")]
-pub async fn request_link(
+pub(crate) async fn request_link(
     app: Data<App>,
     wire: Data<crate::http::Wire>,
     client: ClientAddress,
@@ -123,7 +126,7 @@ pub struct SignedInUser {
 /// Trades the token of a sign-in link for a session. The token works once.
 #[utoipa::path(tag = "identity", operation_id = "verify_sign_in", request_body = SignInToken)]
 #[post("/auth/verify")]
-pub async fn verify_link(
+pub(crate) async fn verify_link(
     app: Data<App>,
     wire: Data<crate::http::Wire>,
     client: ClientAddress,
@@ -163,8 +166,9 @@ pub struct Me {
 /// Shows who the caller is.
 #[utoipa::path(tag = "identity", operation_id = "who_am_i")]
 #[get("/auth/me")]
-pub async fn me(caller: May<Read>, app: Data<App>) -> Reply<Okay<Me>> {
-    let organisation = projections::identity::organisation(app.db(), caller.org).await.map_err(crate::app::Refused::from)?;
+pub(crate) async fn me(caller: May<Read>, app: Data<App>) -> Reply<Okay<Me>> {
+    let organisation =
+        projections::identity::organisation(app.db(), caller.org).await.map_err(crate::app::Refused::from)?;
     let organisation = organisation.ok_or_else(|| Problem::not_found("organisation"))?;
     let (email, name, created_at) = match caller.actor.user() {
         Some(user) => {
@@ -188,7 +192,7 @@ pub async fn me(caller: May<Read>, app: Data<App>) -> Reply<Okay<Me>> {
 /// Ends the caller's session: its token stops working at once.
 #[utoipa::path(tag = "identity", operation_id = "sign_out")]
 #[post("/auth/logout")]
-pub async fn logout(caller: May<Read>, app: Data<App>) -> Reply<NoContent> {
+pub(crate) async fn logout(caller: May<Read>, app: Data<App>) -> Reply<NoContent> {
     app.sign_out(&caller).await?;
     Ok(NoContent)
 }
@@ -281,7 +285,7 @@ fn view(org: OrgId, row: ApiKeyRow, last_used: Option<i64>) -> ApiKeyView {
 /// Lists the organisation's API keys, the newest first.
 #[utoipa::path(tag = "identity", operation_id = "list_api_keys", params(("org_id" = String, Path, description = "The organisation"), PageOf))]
 #[get("/orgs/{org_id}/api-keys")]
-pub async fn list_keys(
+pub(crate) async fn list_keys(
     caller: May<Administer>,
     app: Data<App>,
     _org: Path<Org>,
@@ -300,7 +304,7 @@ pub async fn list_keys(
 /// Issues an API key; the key itself is shown this once.
 #[utoipa::path(tag = "identity", operation_id = "issue_api_key", params(("org_id" = String, Path, description = "The organisation")), request_body = NewApiKey)]
 #[post("/orgs/{org_id}/api-keys")]
-pub async fn issue_key(
+pub(crate) async fn issue_key(
     caller: May<Administer>,
     given: Given,
     app: Data<App>,
@@ -326,7 +330,7 @@ pub async fn issue_key(
 /// Revokes an API key: it stops working at once.
 #[utoipa::path(tag = "identity", operation_id = "revoke_api_key", params(("org_id" = String, Path, description = "The organisation"), ("key_id" = ApiKeyId, Path, description = "The key")))]
 #[delete("/orgs/{org_id}/api-keys/{key_id}")]
-pub async fn revoke_key(
+pub(crate) async fn revoke_key(
     caller: May<Administer>,
     given: Given,
     app: Data<App>,
@@ -334,8 +338,7 @@ pub async fn revoke_key(
 ) -> Reply<Written<NoContent>> {
     let Path((_, key)) = path;
     let id = key.uuid().to_string();
-    let done = app
-        .execute::<ApiKey>(&caller, &given.bare(), &id, ApiKeyCommand::Revoke, crate::app::With::default())
-        .await?;
+    let done =
+        app.execute::<ApiKey>(&caller, &given.bare(), &id, ApiKeyCommand::Revoke, crate::app::With::default()).await?;
     Ok(Written { position: done.position, replayed: done.replayed, reply: NoContent })
 }

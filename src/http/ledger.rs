@@ -3,7 +3,10 @@
 use crate::{
     app::{App, Refused},
     http::{
-        caller::{May, permission::{Read, Work}},
+        caller::{
+            May,
+            permission::{Read, Work},
+        },
         error::{Problem, Reply},
         page::{Cursor, Limit},
         path::Path,
@@ -31,7 +34,7 @@ pub fn runs(config: &mut ServiceConfig<'_>) {
 /// Mints the receipt of an approved run; a run that has one answers with it.
 #[utoipa::path(tag = "ledger", operation_id = "mint_receipt", params(("run_id" = RunId, Path, description = "The run")))]
 #[post("/runs/{run_id}/receipt")]
-pub async fn mint(caller: May<Work>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Written<Okay<Receipt>>> {
+pub(crate) async fn mint(caller: May<Work>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Written<Okay<Receipt>>> {
     let (minted, position) = app.mint(&caller, path.0.0).await?;
     Ok(Written { position, replayed: false, reply: Okay(Receipt::from(&minted)) })
 }
@@ -63,7 +66,7 @@ pub struct PublicReceipt {
 /// Shows a receipt to anyone who has its link.
 #[utoipa::path(tag = "ledger", operation_id = "show_shared_receipt", params(("token" = String, Path, description = "The share token")))]
 #[get("/share/{token}")]
-pub async fn share(app: Data<App>, path: Path<(String,)>) -> Reply<Okay<PublicReceipt>> {
+pub(crate) async fn share(app: Data<App>, path: Path<(String,)>) -> Reply<Okay<PublicReceipt>> {
     let unknown = || Problem::not_found("receipt");
     let (org, minted) =
         projections::ledger::shared(app.db(), &path.0.0).await.map_err(Refused::from)?.ok_or_else(unknown)?;
@@ -115,7 +118,7 @@ pub struct PageOf {
 /// Lists the organisation's receipts in the order of their chain.
 #[utoipa::path(tag = "ledger", operation_id = "list_ledger", params(PageOf))]
 #[get("/ledger")]
-pub async fn list(caller: May<Read>, app: Data<App>, page: Query<PageOf>) -> Reply<Okay<LedgerList>> {
+pub(crate) async fn list(caller: May<Read>, app: Data<App>, page: Query<PageOf>) -> Reply<Okay<LedgerList>> {
     let from = page.0.cursor.map(|cursor| cursor.key::<u64>()).transpose()?.map_or(0, |after| after + 1);
     let rows = projections::ledger::entries(app.db(), caller.org, from, page.0.limit.to_fetch()).await;
     let (entries, next) = page.0.limit.cut(rows.map_err(Refused::from)?, |entry: &LedgerEntry| entry.org_seq);
@@ -145,12 +148,9 @@ pub struct LedgerError {
 /// Walks the organisation's whole chain and checks every hash, number and parent.
 #[utoipa::path(tag = "ledger", operation_id = "verify_ledger")]
 #[get("/ledger/verify")]
-pub async fn verify(caller: May<Read>, app: Data<App>) -> Reply<Okay<LedgerVerifyResult>> {
+pub(crate) async fn verify(caller: May<Read>, app: Data<App>) -> Reply<Okay<LedgerVerifyResult>> {
     let walked = app.store.verify_receipts(caller.org).await.map_err(Refused::from)?;
-    let errors = walked.errors.iter().map(|fault| LedgerError { org_seq: fault.org_seq, error: fault.error.to_string() });
-    Ok(Okay(LedgerVerifyResult {
-        ok: walked.ok,
-        receipts_checked: walked.receipts_checked,
-        errors: errors.collect(),
-    }))
+    let errors =
+        walked.errors.iter().map(|fault| LedgerError { org_seq: fault.org_seq, error: fault.error.to_string() });
+    Ok(Okay(LedgerVerifyResult { ok: walked.ok, receipts_checked: walked.receipts_checked, errors: errors.collect() }))
 }

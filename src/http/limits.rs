@@ -146,7 +146,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     fn standing(&self, remaining: u32) -> Standing {
         let missing = u64::from(self.limit.saturating_sub(remaining));
         let seconds = (self.period.as_secs() * missing).div_ceil(u64::from(self.limit));
-        let reset = clock::now().as_second().saturating_add_unsigned(seconds);
+        let reset = clock::now().seconds().saturating_add_unsigned(seconds);
         Standing { limit: self.limit, remaining, reset }
     }
 }

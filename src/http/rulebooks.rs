@@ -124,7 +124,7 @@ pub struct Which {
 /// Lists the flight sheets in use.
 #[utoipa::path(tag = "rulebooks", operation_id = "list_flight_sheets", params(Which))]
 #[get("/flight-sheets")]
-pub async fn list(caller: May<Read>, app: Data<App>, which: Query<Which>) -> Reply<Okay<FlightSheetList>> {
+pub(crate) async fn list(caller: May<Read>, app: Data<App>, which: Query<Which>) -> Reply<Okay<FlightSheetList>> {
     let rows = projections::rulebooks::list(app.db(), caller.org).await.map_err(Refused::from)?;
     let mut flight_sheets = Vec::with_capacity(rows.len());
     for row in rows.iter().filter(|row| which.0.lane.is_none_or(|lane| row.published.lane == lane)) {
@@ -136,7 +136,7 @@ pub async fn list(caller: May<Read>, app: Data<App>, which: Query<Which>) -> Rep
 /// Shows a flight sheet, by id or slug; a retired one too.
 #[utoipa::path(tag = "rulebooks", operation_id = "show_flight_sheet", params(("sheet" = String, Path, description = "Its id or slug")))]
 #[get("/flight-sheets/{sheet}")]
-pub async fn show(caller: May<Read>, app: Data<App>, path: Path<(String,)>) -> Reply<Tagged<Okay<FlightSheet>>> {
+pub(crate) async fn show(caller: May<Read>, app: Data<App>, path: Path<(String,)>) -> Reply<Tagged<Okay<FlightSheet>>> {
     let row = projections::rulebooks::find(app.db(), caller.org, &path.0.0).await.map_err(Refused::from)?;
     let row = row.ok_or_else(|| Problem::not_found("flight sheet"))?;
     let sheet = app.sheet(row.published.content_sha256).await?;

@@ -2,14 +2,18 @@
 
 use crate::{
     app::{
-        App, Done, Refused,
+        App, Done, Refused, Terms,
         runs::{NewRun, NewWork},
     },
     http::{
         body::{Json, MIB, Raw, is_json, parse},
-        caller::{May, permission::{Judge, Read, Work}},
+        caller::{
+            May,
+            permission::{Judge, Read, Work},
+        },
         error::{Problem, Reply},
         given::Given,
+        headers::IfMatch,
         page::{Cursor, Limit},
         path::Path,
         query::Query,
@@ -18,12 +22,16 @@ use crate::{
     },
     outside::chance,
 };
-use actix_web::{HttpRequest, get, patch, post, web::{Data, Payload}};
+use actix_web::{
+    HttpRequest, get, patch, post,
+    web::{Data, Payload},
+};
 use aggregates::{
     ids::{AgentProfileId, CheckId, OrgId, ProjectId, RunId},
     rulebooks::vocabulary::{ApprovalDecision, CheckStatus, EvidenceKind, Lane},
     runs::{self as domain, Agent, Run, RunEvent, RunStatus},
 };
+use projections::event::Stamp;
 use projections::runs::{
     self as shown, RunFilter, WholeRun,
     views::{
@@ -31,7 +39,6 @@ use projections::runs::{
         ProjectList, Run as RunView, RunFlightSheet, RunList, RunSummary, Submission, SubmissionReceived, Verdict,
     },
 };
-use projections::event::Stamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -78,7 +85,7 @@ pub struct PageOf {
 /// Lists the organisation's projects, by name.
 #[utoipa::path(tag = "runs", operation_id = "list_projects", params(PageOf))]
 #[get("/projects")]
-pub async fn list_projects(caller: May<Read>, app: Data<App>, page: Query<PageOf>) -> Reply<Okay<ProjectList>> {
+pub(crate) async fn list_projects(caller: May<Read>, app: Data<App>, page: Query<PageOf>) -> Reply<Okay<ProjectList>> {
     let after = page.0.cursor.map(|cursor| cursor.key::<(String, String)>()).transpose()?;
     let after = after.as_ref().map(|(name, id)| (name.as_str(), id.as_str()));
     let rows = shown::projects(app.db(), caller.org, after, page.0.limit.to_fetch()).await.map_err(Refused::from)?;
@@ -99,7 +106,7 @@ pub struct NewProject {
 /// Creates a project.
 #[utoipa::path(tag = "runs", operation_id = "create_project", request_body = NewProject)]
 #[post("/projects")]
-pub async fn create_project(
+pub(crate) async fn create_project(
     caller: May<Work>,
     given: Given,
     app: Data<App>,
@@ -140,7 +147,7 @@ pub struct RunsOf {
 /// Lists the organisation's runs, the newest first.
 #[utoipa::path(tag = "runs", operation_id = "list_runs", params(RunsOf))]
 #[get("/runs")]
-pub async fn list_runs(caller: May<Read>, app: Data<App>, which: Query<RunsOf>) -> Reply<Okay<RunList>> {
+pub(crate) async fn list_runs(caller: May<Read>, app: Data<App>, which: Query<RunsOf>) -> Reply<Okay<RunList>> {
     let RunsOf { limit, cursor, project_id: project, status } = which.0;
     let before = cursor.map(|cursor| cursor.key::<RunId>()).transpose()?;
     let filter = RunFilter { project, status, before };
@@ -176,7 +183,7 @@ pub struct NewRunBody {
 /// Opens a run.
 #[utoipa::path(tag = "runs", operation_id = "open_run", request_body = NewRunBody)]
 #[post("/runs")]
-pub async fn open_run(
+pub(crate) async fn open_run(
     caller: May<Work>,
     given: Given,
     app: Data<App>,
@@ -257,7 +264,7 @@ async fn submission(app: &App, run: RunId, submission: &domain::Submission) -> R
 /// Shows a run with everything that belongs to it.
 #[utoipa::path(tag = "runs", operation_id = "show_run", params(("run_id" = RunId, Path, description = "The run")))]
 #[get("/runs/{run_id}")]
-pub async fn show_run(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Tagged<Okay<RunView>>> {
+pub(crate) async fn show_run(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Tagged<Okay<RunView>>> {
     let Path((id,)) = path;
     let whole = whole(&app, caller.org, id).await?;
     let head = &whole.row.head;
@@ -333,7 +340,7 @@ const fn yes() -> bool {
 /// Attaches a text as evidence. What was audited before is void.
 #[utoipa::path(tag = "runs", operation_id = "attach_evidence", params(("run_id" = RunId, Path, description = "The run")), request_body = NewEvidence)]
 #[post("/runs/{run_id}/evidence")]
-pub async fn attach_evidence(
+pub(crate) async fn attach_evidence(
     caller: May<Work>,
     given: Given,
     app: Data<App>,
@@ -342,7 +349,9 @@ pub async fn attach_evidence(
 ) -> Reply<Written<Created<Evidence>>> {
     let (Path((run,)), Json(new, digest)) = (path, body);
     if new.kind == EvidenceKind::File {
-        return Err(Problem::invalid("kind: a file is sent to …/evidence/upload; every other kind is allowed here").at("kind"));
+        return Err(
+            Problem::invalid("kind: a file is sent to …/evidence/upload; every other kind is allowed here").at("kind")
+        );
     }
     let NewEvidence { kind, label, content, customer_provided } = new;
     let done = app.attach_text(&caller, &given.with(&digest), run, kind, label, content, customer_provided).await?;
@@ -352,7 +361,7 @@ pub async fn attach_evidence(
 /// Attaches a file as evidence, at most 25 MiB. What was audited before is void.
 #[utoipa::path(tag = "runs", operation_id = "upload_evidence", params(("run_id" = RunId, Path, description = "The run")), request_body(content = upload::UploadForm, content_type = "multipart/form-data"))]
 #[post("/runs/{run_id}/evidence/upload")]
-pub async fn upload_evidence(
+pub(crate) async fn upload_evidence(
     caller: May<Work>,
     given: Given,
     app: Data<App>,
@@ -365,7 +374,8 @@ pub async fn upload_evidence(
     app.count_upload(&caller).await?;
     let id = chance::id();
     let upload = upload::receive(&app, &caller, run, id, &request, payload).await?;
-    let digest = blake3::hash(format!("{} {} {}", upload.label, upload.file.sha256, upload.customer_provided).as_bytes());
+    let digest =
+        blake3::hash(format!("{} {} {}", upload.label, upload.file.sha256, upload.customer_provided).as_bytes());
     let upload::Upload { label, file, customer_provided } = upload;
     let done = app.attach_file(&caller, &given.with(&digest), run, id, label, file, customer_provided).await?;
     attached(&app, run, done).await
@@ -420,7 +430,7 @@ pub struct SubmissionIn {
 /// `text/plain`. What was audited before is void.
 #[utoipa::path(tag = "runs", operation_id = "submit_work", params(("run_id" = RunId, Path, description = "The run")), request_body(content((Object = "application/json"), (String = "text/plain"))))]
 #[post("/runs/{run_id}/submission")]
-pub async fn submit_work(
+pub(crate) async fn submit_work(
     caller: May<Work>,
     given: Given,
     app: Data<App>,
@@ -488,7 +498,11 @@ fn work(body: &Raw<SUBMISSION_LIMIT>) -> Reply<NewWork> {
 /// Shows the submission that counts.
 #[utoipa::path(tag = "runs", operation_id = "show_submission", params(("run_id" = RunId, Path, description = "The run")))]
 #[get("/runs/{run_id}/submission")]
-pub async fn show_submission(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Okay<Submission>> {
+pub(crate) async fn show_submission(
+    caller: May<Read>,
+    app: Data<App>,
+    path: Path<(RunId,)>,
+) -> Reply<Okay<Submission>> {
     let Path((id,)) = path;
     let row = shown::run(app.db(), caller.org, id).await.map_err(Refused::from)?;
     let row = row.ok_or_else(|| Problem::not_found("run"))?;
@@ -499,7 +513,7 @@ pub async fn show_submission(caller: May<Read>, app: Data<App>, path: Path<(RunI
 /// Applies the run's rulebook to the submission that counts.
 #[utoipa::path(tag = "runs", operation_id = "audit_run", params(("run_id" = RunId, Path, description = "The run")))]
 #[post("/runs/{run_id}/audit")]
-pub async fn audit_run(
+pub(crate) async fn audit_run(
     caller: May<Work>,
     given: Given,
     app: Data<App>,
@@ -520,7 +534,7 @@ pub async fn audit_run(
 /// Lists the checks of the audit that stands.
 #[utoipa::path(tag = "runs", operation_id = "list_checks", params(("run_id" = RunId, Path, description = "The run")))]
 #[get("/runs/{run_id}/checks")]
-pub async fn list_checks(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Okay<ChecksList>> {
+pub(crate) async fn list_checks(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Okay<ChecksList>> {
     let whole = whole(&app, caller.org, path.0.0).await?;
     Ok(Okay(ChecksList { checks: whole.checks().into_iter().map(|(id, outcome)| Check::of(id, outcome)).collect() }))
 }
@@ -528,7 +542,7 @@ pub async fn list_checks(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>
 /// Lists the flags of the audit that stands, the weightiest first: what to repair.
 #[utoipa::path(tag = "runs", operation_id = "list_flags", params(("run_id" = RunId, Path, description = "The run")))]
 #[get("/runs/{run_id}/flags")]
-pub async fn list_flags(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Okay<FlagsList>> {
+pub(crate) async fn list_flags(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Okay<FlagsList>> {
     let whole = whole(&app, caller.org, path.0.0).await?;
     Ok(Okay(FlagsList::of(&whole.checks())))
 }
@@ -536,7 +550,7 @@ pub async fn list_flags(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>)
 /// Shows the verdict that stands.
 #[utoipa::path(tag = "runs", operation_id = "show_verdict", params(("run_id" = RunId, Path, description = "The run")))]
 #[get("/runs/{run_id}/verdict")]
-pub async fn show_verdict(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Okay<Verdict>> {
+pub(crate) async fn show_verdict(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Okay<Verdict>> {
     let row = shown::run(app.db(), caller.org, path.0.0).await.map_err(Refused::from)?;
     let row = row.ok_or_else(|| Problem::not_found("run"))?;
     let verdict = row.head.verdict.as_ref().ok_or_else(|| Problem::not_found("verdict yet"))?;
@@ -565,21 +579,22 @@ pub enum GradeStatus {
 }
 
 /// Grades a check that a person must grade.
-#[utoipa::path(tag = "runs", operation_id = "grade_check", params(("run_id" = RunId, Path, description = "The run"), ("check_id" = CheckId, Path, description = "The check"), crate::http::headers::IfMatch), request_body = Grade)]
+#[utoipa::path(tag = "runs", operation_id = "grade_check", params(("run_id" = RunId, Path, description = "The run"), ("check_id" = CheckId, Path, description = "The check")), request_body = Grade)]
 #[patch("/runs/{run_id}/checks/{check_id}")]
-pub async fn grade_check(
+pub(crate) async fn grade_check(
     caller: May<Judge>,
-    given: Given,
+    if_match: IfMatch,
     app: Data<App>,
     path: Path<(RunId, CheckId)>,
     body: Json<Grade>,
 ) -> Reply<Written<Okay<GradedCheck>>> {
-    let (Path((run, check)), Json(grade, digest)) = (path, body);
+    let (Path((run, check)), Json(grade, _)) = (path, body);
     if grade.detail.as_ref().is_some_and(|detail| detail.chars().count() > 4_000) {
         return Err(Problem::invalid("detail: at most 4,000 characters are allowed").at("detail"));
     }
     let met = matches!(grade.status, GradeStatus::Pass);
-    let done = app.grade(&caller, &given.with(&digest), run, check, met, grade.detail).await?;
+    let terms = Terms { once: None, revision: if_match.0.map(|revision| revision as i64) };
+    let done = app.grade(&caller, &terms, run, check, met, grade.detail).await?;
     let graded = done.state.state.checks().find(|(id, _)| *id == check).map(|(id, outcome)| GradedCheck {
         ok: true,
         id,
@@ -594,7 +609,7 @@ pub async fn grade_check(
 /// Lets the verdict follow from the checks once none is open.
 #[utoipa::path(tag = "runs", operation_id = "finalize_run", params(("run_id" = RunId, Path, description = "The run")))]
 #[post("/runs/{run_id}/findings")]
-pub async fn finalize_run(
+pub(crate) async fn finalize_run(
     caller: May<Work>,
     given: Given,
     app: Data<App>,
@@ -621,7 +636,7 @@ pub struct Decision {
 /// Approves, rejects or escalates. Whoever submitted the work decides on it only where the organisation allows that.
 #[utoipa::path(tag = "runs", operation_id = "approve_run", params(("run_id" = RunId, Path, description = "The run")), request_body = Decision)]
 #[post("/runs/{run_id}/approve")]
-pub async fn approve_run(
+pub(crate) async fn approve_run(
     caller: May<Judge>,
     given: Given,
     app: Data<App>,

@@ -73,9 +73,11 @@ async fn read(app: &App, caller: &Caller, run: RunId, id: EvidenceId, mut form: 
         match field.name().unwrap_or_default() {
             "file" if stored.is_some() => return Err(Problem::invalid("file: one file is allowed").at("file")),
             "file" => {
-                let name = field.content_disposition().and_then(|disposition| disposition.get_filename()).map(file_name);
-                let content_type =
-                    field.content_type().map_or("application/octet-stream".to_owned(), |kind| kind.essence_str().to_owned());
+                let name =
+                    field.content_disposition().and_then(|disposition| disposition.get_filename()).map(file_name);
+                let content_type = field
+                    .content_type()
+                    .map_or("application/octet-stream".to_owned(), |kind| kind.essence_str().to_owned());
                 let bytes = field.by_ref().map_err(|error| error.to_string());
                 stored = Some((app.store_file(caller, run, id, content_type, bytes).await?, name));
             }

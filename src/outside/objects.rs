@@ -6,6 +6,7 @@ use futures::{
     Stream, StreamExt,
     stream::{BoxStream, TryStreamExt},
 };
+use object_store::prefix::PrefixStore;
 use object_store::{
     BackoffConfig, MultipartUpload, ObjectStore, PutPayload, RetryConfig, aws::AmazonS3Builder, local::LocalFileSystem,
     path::Path as Location,

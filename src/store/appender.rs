@@ -302,13 +302,14 @@ impl Appender {
         let ids: Vec<&str> = batch.iter().map(|request| request.append.command_id.as_str()).collect();
         let until = tokio::time::Instant::now() + OUTCOME_PATIENCE;
         let known = loop {
-            let looked_up = async {
+            let looked_up: sqlx::Result<_> = async {
                 let mut tx = Tx::begin(&self.db).await?;
                 let known = tx.known(&ids).await?;
                 tx.rollback().await?;
-                sqlx::Result::Ok(known)
-            };
-            match looked_up.await {
+                Ok(known)
+            }
+            .await;
+            match looked_up {
                 Ok(known) => break Some(known),
                 Err(_) if tokio::time::Instant::now() < until => tokio::time::sleep(Duration::from_millis(200)).await,
                 Err(_) => break None,
@@ -318,7 +319,9 @@ impl Appender {
             let answer = match &known {
                 Some(known) => match known.get(&request.append.command_id) {
                     Some(command) => Ok(command.answer()),
-                    None => Err(AppendError::Unavailable("the database went away before the command was recorded".into())),
+                    None => {
+                        Err(AppendError::Unavailable("the database went away before the command was recorded".into()))
+                    }
                 },
                 None => Err(AppendError::Unavailable(
                     "the database went away while the command was recorded; whether it was will show when it is back \
@@ -337,7 +340,10 @@ impl Appender {
             (_, "13" | "53100") => Failure::Before(AppendError::Full, Scope::All),
             // PostgreSQL: shutting down, crashed, starting up, too many connections.
             (_, "57P01" | "57P02" | "57P03" | "53300")
-            | (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Protocol(_), _) => {
+            | (
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Protocol(_),
+                _,
+            ) => {
                 self.health.send_replace(Health::Away(error.to_string()));
                 Failure::Before(AppendError::Unavailable("the database cannot be reached".into()), Scope::All)
             }

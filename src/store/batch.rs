@@ -68,8 +68,13 @@ impl Batch {
     }
 
     fn take(&mut self, append: &Append, now: i64) -> Result<Appended, AppendError> {
-        if let Some(known) = self.known.get(&append.command_id).filter(|known| now - known.recorded_at < REPEAT_WINDOW) {
-            return if known.fingerprint == append.fingerprint { Ok(known.answer()) } else { Err(AppendError::KeyReused) };
+        if let Some(known) = self.known.get(&append.command_id).filter(|known| now - known.recorded_at < REPEAT_WINDOW)
+        {
+            return if known.fingerprint == append.fingerprint {
+                Ok(known.answer())
+            } else {
+                Err(AppendError::KeyReused)
+            };
         }
         for stream in &append.streams {
             if self.head(stream) != stream.expected {

@@ -114,7 +114,8 @@ async fn migrate_postgres(owner_url: &str, service_url: &str) -> Result<(), Conn
     owner.execute("SELECT pg_advisory_lock(4151337001)").await?;
     owner.execute("CREATE SCHEMA IF NOT EXISTS ledger; CREATE SCHEMA IF NOT EXISTS views").await?;
     sqlx::migrate!("migrations/postgres").run_direct(&mut owner).await?;
-    let same: bool = sqlx::query_scalar("SELECT current_user = $1").bind(service.get_username()).fetch_one(&mut owner).await?;
+    let same: bool =
+        sqlx::query_scalar("SELECT current_user = $1").bind(service.get_username()).fetch_one(&mut owner).await?;
     if !same {
         let role = service.get_username().replace('"', "\"\"");
         owner

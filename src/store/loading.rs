@@ -58,7 +58,12 @@ impl Store {
 
     /// What the command with these positions did to its aggregate of this type, and the aggregate as it was then. None
     /// when it did nothing to one in this organisation.
-    pub async fn replay<D: Decider>(&self, org: OrgId, first: i64, last: i64) -> Result<Option<Replayed<D>>, LoadError> {
+    pub async fn replay<D: Decider>(
+        &self,
+        org: OrgId,
+        first: i64,
+        last: i64,
+    ) -> Result<Option<Replayed<D>>, LoadError> {
         const SQL: &str = "SELECT aggregate_id, min(sequence), max(sequence) FROM events \
                            WHERE position BETWEEN $1 AND $2 AND aggregate_type = $3 AND org_id = $4 GROUP BY aggregate_id";
         let found: Option<(String, i64, i64)> = on!(self.read(), pool => {
@@ -92,8 +97,9 @@ impl Store {
         stored
             .into_iter()
             .map(|event| {
-                let envelope: EventEnvelope<Sourced<D>> =
-                    event.try_into().map_err(|error: cqrs_es::persist::PersistenceError| unreadable(error.to_string()))?;
+                let envelope: EventEnvelope<Sourced<D>> = event
+                    .try_into()
+                    .map_err(|error: cqrs_es::persist::PersistenceError| unreadable(error.to_string()))?;
                 let Stored(event) = envelope.payload;
                 Ok((envelope.sequence as i64, event))
             })

@@ -33,7 +33,14 @@ impl Store {
     }
 
     /// Begins a session; clears away the person's expired ones.
-    pub async fn begin_session(&self, id: Uuid, user: UserId, org: OrgId, now: i64, expires_at: i64) -> sqlx::Result<()> {
+    pub async fn begin_session(
+        &self,
+        id: Uuid,
+        user: UserId,
+        org: OrgId,
+        now: i64,
+        expires_at: i64,
+    ) -> sqlx::Result<()> {
         const CLEAR: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
         const SQL: &str =
             "INSERT INTO sessions (session_id, user_id, org_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
@@ -98,7 +105,8 @@ impl Store {
 
     /// A person gives up their address.
     pub async fn free_address(&self, hmac: &str, user: UserId) -> sqlx::Result<()> {
-        const SQL: &str = "DELETE FROM claims WHERE org_id = 'system' AND scope = 'the e-mail address' AND key = $1 AND holder = $2";
+        const SQL: &str =
+            "DELETE FROM claims WHERE org_id = 'system' AND scope = 'the e-mail address' AND key = $1 AND holder = $2";
         on!(self.write(), pool => {
             sqlx::query(SQL).bind(hmac).bind(user.uuid().to_string()).execute(pool).await.map(drop)
         })

@@ -92,7 +92,8 @@ impl Store {
             })?;
             let Some((last, ..)) = rows.last() else { break };
             after = *last;
-            chain = tokio::task::spawn_blocking(move || walk(chain, &rows)).await.map_err(|error| Decode(error.into()))?;
+            chain =
+                tokio::task::spawn_blocking(move || walk(chain, &rows)).await.map_err(|error| Decode(error.into()))?;
         }
         Ok(chain.finish())
     }

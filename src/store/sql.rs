@@ -245,7 +245,8 @@ impl Tx {
 
     /// The builds of the read models that readers see.
     pub(super) async fn builds(&mut self) -> sqlx::Result<HashMap<String, Build>> {
-        const SQL: &str = "SELECT name, version, build, CASE state WHEN 'stalled' THEN coalesce(reason, '') END FROM projections";
+        const SQL: &str =
+            "SELECT name, version, build, CASE state WHEN 'stalled' THEN coalesce(reason, '') END FROM projections";
         let rows: Vec<(String, i64, i64, Option<String>)> =
             on_tx!(self, connection => sqlx::query_as(SQL).fetch_all(connection).await)?;
         Ok(rows
@@ -359,7 +360,8 @@ impl Tx {
     }
 
     pub(super) async fn claim(&mut self, claim: &Claim) -> sqlx::Result<()> {
-        const SQL: &str = "INSERT INTO claims (org_id, scope, key, holder) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        const SQL: &str =
+            "INSERT INTO claims (org_id, scope, key, holder) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
         on_tx!(self, connection => {
             let query = sqlx::query(SQL).bind(claim.org.on_ledger()).bind(claim.scope).bind(&claim.key).bind(&claim.holder);
             query.execute(connection).await.map(drop)
@@ -432,10 +434,14 @@ impl Tx {
                     let cells = rows.iter().map(|row| row.4.get(at));
                     query = match column.kind {
                         CellKind::Text => query.bind(
-                            cells.map(|cell| if let Some(Cell::Text(text)) = cell { text.clone() } else { None }).collect::<Vec<_>>(),
+                            cells
+                                .map(|cell| if let Some(Cell::Text(text)) = cell { text.clone() } else { None })
+                                .collect::<Vec<_>>(),
                         ),
                         CellKind::Integer => query.bind(
-                            cells.map(|cell| if let Some(Cell::Integer(value)) = cell { *value } else { None }).collect::<Vec<_>>(),
+                            cells
+                                .map(|cell| if let Some(Cell::Integer(value)) = cell { *value } else { None })
+                                .collect::<Vec<_>>(),
                         ),
                     };
                 }
