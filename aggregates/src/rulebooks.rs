@@ -3,5 +3,6 @@
 pub mod bands;
 pub mod formula;
 pub mod path;
+pub mod policy;
 pub mod sheet;
 pub mod vocabulary;

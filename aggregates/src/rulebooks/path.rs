@@ -87,6 +87,11 @@ impl Path {
         self.level
     }
 
+    /// Whether it names a length, and the place itself.
+    pub(super) fn split_length(self) -> (bool, Self) {
+        (self.length, Self { length: false, ..self })
+    }
+
     /// What is at the path below `root`; nothing where a key or an element is missing. A null is something.
     ///
     /// A path with `@` is resolved like any other: whoever evaluates the quantifier passes its element as `root`.
@@ -95,13 +100,7 @@ impl Path {
         if !self.length {
             return Some(found);
         }
-        let length = match found.as_ref() {
-            Value::Array(elements) => elements.len(),
-            Value::Object(entries) => entries.len(),
-            Value::String(text) => text.chars().count(),
-            Value::Null | Value::Bool(_) | Value::Number(_) => return None,
-        };
-        Some(Cow::Owned(Value::from(length)))
+        length(&found).map(|length| Cow::Owned(Value::from(length)))
     }
 
     fn place<'v>(&self, root: &'v Value) -> Option<Cow<'v, Value>> {
@@ -114,6 +113,16 @@ impl Path {
                 Some(Cow::Owned(Value::Array(gathered)))
             }
         }
+    }
+}
+
+/// The number of elements, entries or characters; nothing for what has no length.
+pub(super) fn length(value: &Value) -> Option<usize> {
+    match value {
+        Value::Array(elements) => Some(elements.len()),
+        Value::Object(entries) => Some(entries.len()),
+        Value::String(text) => Some(text.chars().count()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 
