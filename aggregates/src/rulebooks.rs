@@ -1,6 +1,7 @@
 //! Flight sheets: rulebooks that an agent's work is graded against.
 
 pub mod bands;
+pub mod flight_sheet;
 pub mod formula;
 pub mod path;
 pub mod policy;

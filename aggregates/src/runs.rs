@@ -14,7 +14,7 @@ use crate::{
     Decider, Demands, Fact, Fault, Permission, Refusal,
     identity::actor::Actor,
     ids::{AgentProfileId, CheckId, ProjectId, RunId, SheetId, SubmissionId, UserId},
-    rulebooks::vocabulary::{ApprovalDecision, CheckKind, CheckStatus, Lane, Severity},
+    rulebooks::vocabulary::{ApprovalDecision, CheckKind, CheckSource, CheckStatus, Lane, Severity},
     text::Text,
     time::Time,
 };
@@ -447,7 +447,9 @@ pub enum RunRefusal {
     #[error("an API key cannot decide on a run; a person must")]
     NotAPerson,
     /// Separation of duties.
-    #[error("whoever submitted the work cannot decide on it; ask somebody else, or let an admin turn on allow_self_approval")]
+    #[error(
+        "whoever submitted the work cannot decide on it; ask somebody else, or let an admin turn on allow_self_approval"
+    )]
     OwnWork,
     /// A propolis verdict needs a reason.
     #[error("a propolis verdict is approved only with a note that says why")]
@@ -590,7 +592,8 @@ impl Head {
 impl Run {
     /// The checks of the audit that stands, each with its id.
     pub fn checks(&self) -> impl Iterator<Item = (CheckId, &Outcome)> {
-        let made_of = self.head.opened.as_ref().zip(self.head.audit.as_ref()).map(|(opened, audit)| (opened.id, audit.round));
+        let made_of =
+            self.head.opened.as_ref().zip(self.head.audit.as_ref()).map(|(opened, audit)| (opened.id, audit.round));
         made_of.into_iter().flat_map(|(run, round)| {
             self.checks.iter().zip(0..).map(move |(check, ordinal)| (check_id(run, round, ordinal), check))
         })
@@ -765,5 +768,14 @@ impl Decider for Run {
         if self.head.audit.is_none() {
             self.checks.clear();
         }
+    }
+}
+
+impl Outcome {
+    /// A person graded the check: its rule keeps its severity.
+    pub fn graded(&mut self, status: CheckStatus, detail: Option<String>) {
+        self.status = status;
+        self.source = CheckSource::Operator;
+        self.detail = detail;
     }
 }

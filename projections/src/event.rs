@@ -10,7 +10,7 @@ use aggregates::{
     },
     ids::{Id, Kind},
     ledger::{Receipt, ReceiptEvent},
-    rulebooks::{FlightSheet, FlightSheetEvent},
+    rulebooks::flight_sheet::{FlightSheet, FlightSheetEvent},
     runs::{
         Run, RunEvent,
         project::{Project, ProjectEvent},

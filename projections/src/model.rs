@@ -152,11 +152,8 @@ impl Model {
 }
 
 fn fold<M: ReadModel>(id: &str, doc: Option<&str>, events: &[&Recorded<'_>]) -> Result<Folded, FoldError> {
-    let failed = |error: serde_json::Error| FoldError {
-        table: M::TABLE.name,
-        id: id.to_owned(),
-        reason: error.to_string(),
-    };
+    let failed =
+        |error: serde_json::Error| FoldError { table: M::TABLE.name, id: id.to_owned(), reason: error.to_string() };
     let mut doc: Option<M::Doc> = doc.map(serde_json::from_str).transpose().map_err(failed)?;
     for event in events {
         doc = M::fold(id, doc, event);
@@ -211,8 +208,10 @@ impl Table {
     /// The statement that inserts or replaces rows of one build. SQLite takes them as one JSON array of arrays,
     /// PostgreSQL as one array per column.
     pub fn upsert(&self, dialect: Dialect, build: i64) -> String {
-        let names: Vec<&str> =
-            ["org_id", "id", "position", "doc"].into_iter().chain(self.columns.iter().map(|column| column.name)).collect();
+        let names: Vec<&str> = ["org_id", "id", "position", "doc"]
+            .into_iter()
+            .chain(self.columns.iter().map(|column| column.name))
+            .collect();
         let updates: Vec<String> = names[2..].iter().map(|name| format!("{name} = excluded.{name}")).collect();
         let source = match dialect {
             Dialect::Sqlite => {
@@ -240,9 +239,7 @@ impl Table {
     pub fn read(&self, dialect: Dialect, build: i64) -> String {
         let name = self.build(build);
         let rows = dialect.rows("$1");
-        format!(
-            "SELECT t.org_id, t.id, t.doc FROM {rows} JOIN {name} t ON t.org_id = value->>0 AND t.id = value->>1"
-        )
+        format!("SELECT t.org_id, t.id, t.doc FROM {rows} JOIN {name} t ON t.org_id = value->>0 AND t.id = value->>1")
     }
 
     /// The statement that deletes some rows, given as a JSON array of `[org_id, id]`.

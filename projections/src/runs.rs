@@ -67,9 +67,7 @@ impl ReadModel for Projects {
                 run_count: 0,
                 stamp: Stamp::new(event),
             }),
-            Happened::Run(RunEvent::RunOpened(_)) => {
-                doc.map(|row| ProjectRow { run_count: row.run_count + 1, ..row })
-            }
+            Happened::Run(RunEvent::RunOpened(_)) => doc.map(|row| ProjectRow { run_count: row.run_count + 1, ..row }),
             _ => doc,
         }
     }

@@ -5,6 +5,10 @@
 //! object of twelve fields, among them the BLAKE3 of the payload's bytes as stored and the hash of
 //! the event before. Test vectors: `docs/test-vectors.md`.
 
+mod chain;
+
+pub use chain::{EventChain, Fault, Head};
+
 use crate::{
     canonical::text,
     digest::{self, Blake3Hex},

@@ -4,3 +4,4 @@
 pub mod canonical;
 pub mod digest;
 pub mod event;
+pub mod receipt;

@@ -1,9 +1,7 @@
 //! A flight sheet's life: published, published anew, retired. Its content is pinned by digest, so a run keeps the very
 //! rules that it was opened under.
 
-use crate::{
-    Decider, Demands, Fact, Fault, Permission, Refusal, ids::SheetId, rulebooks::vocabulary::Lane,
-};
+use crate::{Decider, Demands, Fact, Fault, Permission, Refusal, ids::SheetId, rulebooks::vocabulary::Lane};
 use proof::digest::Sha256Hex;
 use serde::{Deserialize, Serialize};
 use uuid::Builder;

@@ -46,12 +46,20 @@ impl Evidence {
 
     /// Length in bytes of the text or the file.
     pub fn byte_size(&self) -> u64 {
-        self.content.as_ref().map(|text| text.byte_size).or_else(|| self.file.as_ref().map(|file| file.byte_size)).unwrap_or(0)
+        self.content
+            .as_ref()
+            .map(|text| text.byte_size)
+            .or_else(|| self.file.as_ref().map(|file| file.byte_size))
+            .unwrap_or(0)
     }
 
     /// The media type of the text or the file.
     pub fn content_type(&self) -> Option<&str> {
-        if self.content.is_some() { Some("text/plain") } else { self.file.as_ref().map(|file| file.content_type.as_str()) }
+        if self.content.is_some() {
+            Some("text/plain")
+        } else {
+            self.file.as_ref().map(|file| file.content_type.as_str())
+        }
     }
 
     /// The same without its text, which the run itself need not remember.

@@ -587,6 +587,9 @@ impl WholeRun {
     /// The checks that stand, each with its id.
     pub fn checks(&self) -> Vec<(CheckId, &Outcome)> {
         let Some(audit) = &self.row.head.audit else { return vec![] };
-        self.checks.iter().map(|check: &CheckRow| (check_id(check.run, audit.round, check.ordinal), &check.outcome)).collect()
+        self.checks
+            .iter()
+            .map(|check: &CheckRow| (check_id(check.run, audit.round, check.ordinal), &check.outcome))
+            .collect()
     }
 }
