@@ -103,15 +103,15 @@ impl Outcome {
 pub fn audit(work: &Work<'_>) -> Vec<Outcome> {
     let mut outcomes = match &work.sheet.eval_spec {
         None => listed(work, None),
-        Some(spec) => match shape::json_valid(work.output) {
-            Err(flag) => return vec![flag],
-            Ok((object, valid)) => {
-                let mut outcomes = vec![valid];
+        Some(spec) => {
+            let (valid, object) = shape::json_valid(work.output);
+            let mut outcomes = vec![valid];
+            if let Some(object) = object {
                 outcomes.extend(executed(work, spec, &object));
                 outcomes.extend(listed(work, Some(&object)));
-                outcomes
             }
-        },
+            outcomes
+        }
     };
     outcomes.sort_by_key(|outcome| outcome.category);
     outcomes
@@ -122,8 +122,7 @@ fn executed(work: &Work<'_>, spec: &EvalSpec, object: &Value) -> Vec<Outcome> {
     let calculations = Calculations::of(object);
     let stated = calculations.results();
     let texts: Vec<&str> = work.evidence.iter().filter_map(|exhibit| exhibit.text).collect();
-    let facts =
-        Facts { submission: object, calculations: &stated, inputs: work.inputs, evidence_texts: &texts };
+    let facts = Facts { submission: object, calculations: &stated, inputs: work.inputs, evidence_texts: &texts };
     let mut outcomes = Vec::new();
     if let Some(schema) = work.sheet.output_schema() {
         outcomes.extend(shape::output_schema(schema, object));

@@ -17,7 +17,7 @@ const MAX_CHAIN: usize = 64;
 
 /// A compiled schema with the text that it was compiled from.
 #[derive(Clone, Debug)]
-pub struct OutputSchema {
+pub(crate) struct OutputSchema {
     source: Value,
     validator: Arc<Validator>,
 }
@@ -30,7 +30,7 @@ impl PartialEq for OutputSchema {
 
 /// Why a schema is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SchemaError {
+pub(crate) enum SchemaError {
     /// A schema that is none.
     #[error("is not a JSON Schema of draft 2020-12: {0}")]
     Malformed(String),
@@ -53,14 +53,16 @@ pub enum SchemaError {
     #[error("`$ref` to {0} is part of a cycle; a schema may not contain itself")]
     Cycle(String),
     /// Too large.
-    #[error("has references more than {MAX_CHAIN} deep or more than {MAX_PARTS} parts when its references are followed")]
+    #[error(
+        "has references more than {MAX_CHAIN} deep or more than {MAX_PARTS} parts when its references are followed"
+    )]
     TooLarge,
 }
 
 impl OutputSchema {
     /// Compiles a schema. References stay within it and never form a cycle, and patterns are matched in linear
     /// time, so that validating takes steps in proportion to the schema times the submission.
-    pub fn compile(source: Value) -> Result<Self, SchemaError> {
+    pub(crate) fn compile(source: Value) -> Result<Self, SchemaError> {
         if source.get("type").and_then(Value::as_str) != Some("object") {
             return Err(SchemaError::NotOfAnObject);
         }
@@ -80,12 +82,12 @@ impl OutputSchema {
     }
 
     /// The schema as it was written.
-    pub fn source(&self) -> &Value {
+    pub(crate) fn source(&self) -> &Value {
         &self.source
     }
 
     /// The compiled schema.
-    pub fn validator(&self) -> &Validator {
+    pub(crate) fn validator(&self) -> &Validator {
         &self.validator
     }
 }
@@ -151,7 +153,11 @@ mod tests {
 
     #[test]
     fn references_stay_inside_and_never_turn_in_circles() {
-        let with = |property: Value| OutputSchema::compile(json!({"type": "object", "properties": {"a": property}, "$defs": {"b": {"$ref": "#/$defs/c"}, "c": {"type": "string"}}}));
+        let with = |property: Value| {
+            OutputSchema::compile(
+                json!({"type": "object", "properties": {"a": property}, "$defs": {"b": {"$ref": "#/$defs/c"}, "c": {"type": "string"}}}),
+            )
+        };
         assert!(with(json!({"$ref": "#/$defs/b"})).is_ok());
         assert!(with(json!({"const": {"$ref": "https://example.org"}})).is_ok());
         assert_eq!(

@@ -351,13 +351,9 @@ impl Reader {
         self.math_checks_refer_to_each_other(&spec.math_checks);
         for (place, entry) in draft.evidence_checks.into_iter().enumerate() {
             let path = format!("eval_spec.evidence_checks[{place}]");
-            if let Some((heading, draft)) = self.entry::<EvidenceDraft>(
-                &path,
-                &format!("ev_{}", place + 1),
-                CheckCategory::Evidence,
-                entry,
-                listed,
-            ) {
+            if let Some((heading, draft)) =
+                self.entry::<EvidenceDraft>(&path, &format!("ev_{}", place + 1), CheckCategory::Evidence, entry, listed)
+            {
                 let (array, field) = (draft.match_field, draft.field);
                 if array.level() + field.level() > 0 {
                     self.problem(&path, format!("the paths of the rule `{}` have no `@`", heading.key));
@@ -367,13 +363,9 @@ impl Reader {
         }
         for (place, entry) in draft.rules.into_iter().enumerate() {
             let path = format!("eval_spec.rules[{place}]");
-            if let Some((heading, draft)) = self.entry::<PolicyDraft>(
-                &path,
-                &format!("rule_{}", place + 1),
-                CheckCategory::Policy,
-                entry,
-                listed,
-            ) {
+            if let Some((heading, draft)) =
+                self.entry::<PolicyDraft>(&path, &format!("rule_{}", place + 1), CheckCategory::Policy, entry, listed)
+            {
                 spec.rules.push(PolicyRule { heading, condition: draft.assert });
             }
         }
@@ -478,16 +470,17 @@ impl Reader {
         let key = &heading.key;
         let mut inputs: BTreeMap<String, InputSource> = BTreeMap::new();
         for name in draft.formula.names() {
-            let source = InputSource {
-                stated_as: vec![name.to_owned()],
-                known_from: KnownFrom::RunInput(name.to_owned()),
-            };
+            let source =
+                InputSource { stated_as: vec![name.to_owned()], known_from: KnownFrom::RunInput(name.to_owned()) };
             inputs.insert(name.to_owned(), source);
         }
         for (written, draft) in draft.inputs {
             let name = formula::normalise(&written);
             let Some(source) = inputs.get_mut(&name) else {
-                self.problem(path, format!("the rule `{key}` describes the input `{written}`, which its formula does not use"));
+                self.problem(
+                    path,
+                    format!("the rule `{key}` describes the input `{written}`, which its formula does not use"),
+                );
                 continue;
             };
             source.stated_as.extend(draft.aliases.iter().map(|alias| formula::normalise(alias)));
@@ -520,7 +513,10 @@ impl Reader {
                 let KnownFrom::MathCheck(other) = &source.known_from else { continue };
                 let known = checks.iter().any(|check| check.heading.key == *other);
                 if !known || *other == check.heading.key {
-                    let message = format!("the rule `{}` takes an input from `{other}`, which is no other math check", check.heading.key);
+                    let message = format!(
+                        "the rule `{}` takes an input from `{other}`, which is no other math check",
+                        check.heading.key
+                    );
                     self.problem("eval_spec.math_checks", message);
                 }
             }

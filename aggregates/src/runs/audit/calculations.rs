@@ -68,8 +68,7 @@ impl<'s> Calculations<'s> {
         if !self.stated {
             return None;
         }
-        let heading =
-            reserved("calculations_well_formed", "Every calculation states its parts", CheckCategory::Schema);
+        let heading = reserved("calculations_well_formed", "Every calculation states its parts", CheckCategory::Schema);
         let expected = "objects with name (text), formula (text), inputs (object of numbers) and result (number)";
         let judgement = match self.problems.as_slice() {
             [] => Judgement::Pass(None),
@@ -121,7 +120,8 @@ fn parts(element: &Value) -> Result<Parts<'_>, String> {
     let formula = text("formula")?;
     let stated = element.get("inputs").and_then(Value::as_object).ok_or_else(|| wrong("inputs", "an object"))?;
     let inputs = stated.iter().map(|(name, value)| {
-        let number = value.as_f64().ok_or_else(|| format!("the input {} is {}, not a number", excerpt(name), shown(value)));
+        let number =
+            value.as_f64().ok_or_else(|| format!("the input {} is {}, not a number", excerpt(name), shown(value)));
         number.map(|number| (name.as_str(), number))
     });
     let inputs = inputs.collect::<Result<_, _>>()?;

@@ -37,5 +37,7 @@ fn sourced(check: &EvidenceCheck, elements: &[Value]) -> Judgement {
         format!("a text in {} of every element of {}", check.field, check.array),
         found,
     );
-    Judgement::Flag(miss.remedied_by(format!("Name the source of each in {}, or leave the statement out.", check.field)))
+    Judgement::Flag(
+        miss.remedied_by(format!("Name the source of each in {}, or leave the statement out.", check.field)),
+    )
 }

@@ -63,9 +63,7 @@ fn follows(spec: &EvalSpec, name: &str, parts: &Parts<'_>) -> Judgement {
 
 fn compared(stated: f64, truth: f64, grade: Grade, whose: &str) -> Judgement {
     match grade {
-        Grade::Pass => {
-            Judgement::Pass(Some(format!("states {}; {whose} gives {}", number(stated), number(truth))))
-        }
+        Grade::Pass => Judgement::Pass(Some(format!("states {}; {whose} gives {}", number(stated), number(truth)))),
         Grade::Flag(tier) => Judgement::Flag(missed(stated, truth, whose).weighing(tier)),
     }
 }

@@ -19,13 +19,13 @@ use serde_json::Value;
 /// The most errors of one submission that are looked at.
 const MAX_ERRORS: usize = 1_000;
 
-/// The submission as an object, with the check that says so; or the one flag that is then the whole audit.
-pub(super) fn json_valid(text: &str) -> Result<(Value, Outcome), Outcome> {
+/// Whether the submission is an object, and the object. Without one, the flag is the whole audit.
+pub(super) fn json_valid(text: &str) -> (Outcome, Option<Value>) {
     let mut heading = reserved("json_valid", "The submission is one JSON object", CheckCategory::Schema);
     let problem = match parse_strict(text.as_bytes()) {
         Ok(object @ Value::Object(_)) => {
             let passed = outcome(&heading, Judgement::Pass(None), TierLevel::High);
-            return Ok((object, passed));
+            return (passed, Some(object));
         }
         Ok(other) => format!("it is {}", shown(&other)),
         Err(error) => error.to_string(),
@@ -34,7 +34,7 @@ pub(super) fn json_valid(text: &str) -> Result<(Value, Outcome), Outcome> {
     let expected = format!("one JSON object (RFC 8259) without repeated keys, nested at most {MAX_DEPTH} deep");
     let miss = Miss::of(problem.clone(), expected, problem)
         .remedied_by("Submit the JSON object alone: no text around it, no code fence, no comments.");
-    Err(outcome(&heading, Judgement::Flag(miss), TierLevel::High))
+    (outcome(&heading, Judgement::Flag(miss), TierLevel::High), None)
 }
 
 /// The schema's verdict in two checks: what is missing at the top or anywhere else, and everything else.
@@ -81,11 +81,9 @@ fn excerpt_of_rule(rule: &str) -> String {
 
 pub(super) fn deterministic(check: &DeterministicCheck, object: &Value) -> Outcome {
     let judgement = match check.place.resolve(object) {
-        None => Judgement::Flag(Miss::of(
-            format!("there is nothing at {}", check.place),
-            check.test.in_words(),
-            "nothing",
-        )),
+        None => {
+            Judgement::Flag(Miss::of(format!("there is nothing at {}", check.place), check.test.in_words(), "nothing"))
+        }
         Some(found) if check.gathers() => every(check, found.as_array().map_or(&[], Vec::as_slice)),
         Some(found) => one(check, &found),
     };
@@ -111,7 +109,8 @@ fn every(check: &DeterministicCheck, values: &[Value]) -> Judgement {
     match misses.first() {
         None => Judgement::Pass(None),
         Some((_, value, _)) => {
-            let named: Vec<String> = misses.iter().map(|(place, _, miss)| format!("number {}: {miss}", place + 1)).collect();
+            let named: Vec<String> =
+                misses.iter().map(|(place, _, miss)| format!("number {}: {miss}", place + 1)).collect();
             let detail = format!("at {}: {}", check.place, some_of(&named));
             Judgement::Flag(Miss::of(detail, check.test.in_words(), shown(value)))
         }

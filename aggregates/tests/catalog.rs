@@ -1,0 +1,197 @@
+//! The built-in flight sheets: each loads, and judges its two examples exactly as written here.
+
+use aggregates::{
+    ids::EvidenceId,
+    rulebooks::{
+        sheet::Sheet,
+        vocabulary::{CheckStatus, NextAction, Severity},
+    },
+    runs::{
+        audit::{Exhibit, Outcome, Work, audit},
+        verdict::verdict,
+    },
+};
+use serde_json::Value;
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+fn catalog() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../catalog")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(catalog().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn json(path: &str) -> Value {
+    serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn slugs() -> BTreeSet<String> {
+    let files = fs::read_dir(catalog().join("flight-sheets")).expect("the folder of sheets");
+    files.map(|file| file.expect("a file").path().file_stem().expect("a name").to_string_lossy().into_owned()).collect()
+}
+
+fn sheet(slug: &str) -> Sheet {
+    let bytes = read(&format!("flight-sheets/{slug}.json"));
+    Sheet::load(bytes.as_bytes()).unwrap_or_else(|error| panic!("{slug}: {error}"))
+}
+
+/// Judges one of the examples.
+fn judged(sheet: &Sheet, case: &str) -> Vec<Outcome> {
+    let run = json(&format!("examples/{}/{case}.run.json", sheet.slug));
+    let output = read(&format!("examples/{}/{case}.json", sheet.slug));
+    let text = |exhibit: &Value, key: &str| exhibit[key].as_str().expect("a text").to_owned();
+    let evidence: Vec<(String, String)> = run["evidence"]
+        .as_array()
+        .expect("evidence")
+        .iter()
+        .map(|exhibit| (text(exhibit, "label"), text(exhibit, "content")))
+        .collect();
+    let exhibits: Vec<Exhibit<'_>> = evidence
+        .iter()
+        .map(|(label, content)| Exhibit { id: EvidenceId::default(), label, text: Some(content) })
+        .collect();
+    audit(&Work { sheet, inputs: &run["inputs"], output: &output, evidence: &exhibits })
+}
+
+fn with_status(checks: &[Outcome], status: CheckStatus) -> Vec<String> {
+    let found = checks.iter().filter(|check| check.status == status);
+    found.map(|check| format!("{} {}", check.key, check.severity)).collect()
+}
+
+/// What an example comes to: its flags in order, what is left for a person, and the verdict without that.
+struct Expected {
+    slug: &'static str,
+    case: &'static str,
+    flags: &'static [&'static str],
+    open: &'static [&'static str],
+    severity: Severity,
+    next: NextAction,
+}
+
+const fn passing(slug: &'static str, open: &'static [&'static str]) -> Expected {
+    Expected { slug, case: "pass", flags: &[], open, severity: Severity::Honey, next: NextAction::Approve }
+}
+
+const fn failing(
+    slug: &'static str,
+    flags: &'static [&'static str],
+    open: &'static [&'static str],
+    next: NextAction,
+) -> Expected {
+    Expected { slug, case: "fail", flags, open, severity: Severity::Propolis, next }
+}
+
+const GDPR_OPEN: &[&str] = &["data_categories_right mid", "quotations_support_status high"];
+const ACTIONS_OPEN: &[&str] = &["actions_proportionate mid"];
+
+const EXAMPLES: &[Expected] = &[
+    passing("cre_memo_dscr_ltv_v1", &[]),
+    // The work is right and the deal is not.
+    failing("cre_memo_dscr_ltv_v1", &["dscr_gate critical", "ltv_gate mid"], &[], NextAction::Reject),
+    passing("fin_wacc_calculation_v1", &[]),
+    failing(
+        "fin_wacc_calculation_v1",
+        &["wacc_result critical", "math_5_wacc mid", "claims_sourced mid"],
+        &[],
+        NextAction::Resubmit,
+    ),
+    passing("comp_data_privacy_gdpr_v1", GDPR_OPEN),
+    failing(
+        "comp_data_privacy_gdpr_v1",
+        &["status_has_evidence critical", "evidence_is_quoted critical"],
+        GDPR_OPEN,
+        NextAction::Resubmit,
+    ),
+    passing("compute_benchmark_score_validation_v1", &[]),
+    failing(
+        "compute_benchmark_score_validation_v1",
+        &["within_follows critical", "percentile_follows mid", "score_not_below_range high"],
+        &[],
+        NextAction::Resubmit,
+    ),
+    passing("dataset_class_balance_v1", &[]),
+    failing(
+        "dataset_class_balance_v1",
+        &["minorities_named mid", "not_severely_unbalanced high"],
+        &[],
+        NextAction::Resubmit,
+    ),
+    passing("agent_action_log_review_v1", ACTIONS_OPEN),
+    failing(
+        "agent_action_log_review_v1",
+        &["within_envelope_follows critical", "action_evidence critical", "granted_or_reported critical"],
+        ACTIONS_OPEN,
+        NextAction::Resubmit,
+    ),
+];
+
+#[test]
+fn every_example_is_judged_as_written_here() {
+    for expected in EXAMPLES {
+        let (sheet, at) = (sheet(expected.slug), format!("{}/{}", expected.slug, expected.case));
+        let checks = judged(&sheet, expected.case);
+        let explained: Vec<_> = checks.iter().filter(|check| check.is_flag()).map(|check| &check.detail).collect();
+        assert_eq!(with_status(&checks, CheckStatus::Flag), expected.flags, "{at}: {explained:#?}");
+        assert_eq!(with_status(&checks, CheckStatus::Open), expected.open, "{at}");
+        assert_eq!(with_status(&checks, CheckStatus::Skip), Vec::<String>::new(), "{at}");
+        let verdict = verdict(&checks, sheet.pass_threshold, sheet.fail_threshold).expect("checks apply");
+        assert_eq!((verdict.severity, verdict.next_action), (expected.severity, expected.next), "{at}");
+    }
+}
+
+#[test]
+fn every_sheet_has_its_examples_and_its_file_is_named_after_it() {
+    let told: BTreeSet<String> = EXAMPLES.iter().map(|expected| expected.slug.to_owned()).collect();
+    assert_eq!(slugs(), told);
+    for slug in told {
+        assert_eq!(sheet(&slug).slug, slug);
+        let cases: BTreeSet<_> =
+            EXAMPLES.iter().filter(|expected| expected.slug == slug).map(|expected| expected.case).collect();
+        assert_eq!(cases, BTreeSet::from(["pass", "fail"]), "{slug}");
+    }
+}
+
+#[test]
+fn every_math_check_was_tried_on_an_example_and_every_flag_says_how_to_mend_it() {
+    for slug in slugs() {
+        let sheet = sheet(&slug);
+        for check in sheet.eval_spec.iter().flat_map(|spec| &spec.math_checks) {
+            assert!(check.example.is_some(), "{slug}: {} has no example", check.heading.key);
+        }
+        for check in judged(&sheet, "fail").iter().filter(|check| check.is_flag()) {
+            let repair = [&check.detail, &check.expected, &check.found, &check.remedy];
+            assert!(repair.iter().all(|part| part.as_ref().is_some_and(|text| !text.is_empty())), "{slug}: {check:?}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_example_refuses_to_load() {
+    // The figures that this sheet is known by elsewhere.
+    let wrong = read("flight-sheets/cre_memo_dscr_ltv_v1.json").replace("706052.45\n", "703452\n");
+    let error = Sheet::load(wrong.as_bytes()).expect_err("703,452 is not the debt service");
+    assert!(error.to_string().contains("debt_service_result"), "{error}");
+}
+
+#[test]
+fn judging_twice_gives_the_same_bytes() {
+    for slug in slugs() {
+        for case in ["pass", "fail"] {
+            let bytes = |checks: Vec<Outcome>| serde_json::to_vec(&checks).expect("outcomes serialise");
+            assert_eq!(bytes(judged(&sheet(&slug), case)), bytes(judged(&sheet(&slug), case)), "{slug}/{case}");
+        }
+    }
+}
+
+#[test]
+fn the_sheet_of_the_contract_is_as_the_contract_shows_it() {
+    let sheet = sheet("cre_memo_dscr_ltv_v1");
+    let gate = serde_json::to_value(&sheet.audit_checks[0]).expect("a rule serialises");
+    let shown = serde_json::json!({
+        "key": "dscr_gate", "label": "DSCR ≥ 1.20", "category": "policy", "kind": "auto", "severity": "critical"
+    });
+    assert_eq!(gate, shown);
+    assert_eq!((sheet.name.as_str(), sheet.version.as_str()), ("DSCR and LTV Analysis", "1.0"));
+    assert_eq!((sheet.lane.as_str(), sheet.pass_threshold, sheet.fail_threshold), ("agent", 80, 60));
+}
