@@ -1,5 +1,6 @@
 //! Flight sheets: the rulebook as a file, and everything that makes it refuse to load.
 
+mod drafts;
 mod output_schema;
 mod read;
 pub mod rules;

@@ -179,3 +179,6 @@ fn for_a_person(rule: &Rule) -> Outcome {
 fn reserved(key: &str, label: &str, category: CheckCategory) -> Heading {
     Heading { key: key.to_owned(), label: label.to_owned(), category, severity: None, remedy: None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,24 +2,23 @@
 
 use super::{
     MAX_RULES, Problem, Rule, Sheet, SheetError,
+    drafts::{DeterministicDraft, Draft, EvidenceDraft, HeadingDraft, MathDraft, PolicyDraft, RuleDraft, SpecDraft},
     output_schema::OutputSchema,
     rules::{
-        DeterministicCheck, EvalSpec, EvidenceCheck, Example, Heading, InputSource, JsonType, KnownFrom, MathCheck,
-        PolicyRule, Test,
+        DeterministicCheck, EvalSpec, EvidenceCheck, Example, Heading, InputSource, KnownFrom, MathCheck, PolicyRule,
+        Test,
     },
 };
 use crate::{
     rulebooks::{
-        bands::Bands,
         formula::{self, Formula},
-        path::Path,
-        policy::{CalculationName, Node},
-        vocabulary::{CapabilityTier, CheckCategory, CheckKind, Lane, RuleSeverity},
+        policy::CalculationName,
+        vocabulary::{CheckCategory, CheckKind, RuleSeverity},
     },
     runs::audit::text_rules::TextRule,
 };
 use proof::{canonical::parse_strict, digest::sha256};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,129 +26,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_BYTES: usize = 1 << 20;
 /// Keys that the referee gives its own checks.
 const RESERVED: [&str; 4] = ["json_valid", "required_fields_present", "schema_valid", "calculations_well_formed"];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Draft {
-    #[serde(rename = "$schema")]
-    _schema: Option<String>,
-    slug: String,
-    name: String,
-    version: String,
-    lane: Lane,
-    summary: String,
-    purpose: String,
-    assignment_instructions: String,
-    required_inputs: Vec<String>,
-    expected_outputs: Vec<String>,
-    audit_checks: Vec<Value>,
-    #[serde(default = "eighty")]
-    pass_threshold: u8,
-    #[serde(default = "sixty")]
-    fail_threshold: u8,
-    min_capability_tier: Option<CapabilityTier>,
-    eval_spec: Option<SpecDraft>,
-}
-
-const fn eighty() -> u8 {
-    80
-}
-
-const fn sixty() -> u8 {
-    60
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SpecDraft {
-    required_output_schema: Option<Value>,
-    #[serde(default)]
-    deterministic_checks: Vec<Value>,
-    #[serde(default)]
-    math_checks: Vec<Value>,
-    #[serde(default)]
-    evidence_checks: Vec<Value>,
-    #[serde(default)]
-    rules: Vec<Value>,
-    #[serde(default)]
-    penalty: Bands,
-    #[serde(default)]
-    free_calculations: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleDraft {
-    key: String,
-    label: String,
-    category: Option<CheckCategory>,
-    kind: Option<CheckKind>,
-    severity: Option<RuleSeverity>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HeadingDraft {
-    key: Option<String>,
-    label: Option<String>,
-    category: Option<CheckCategory>,
-    severity: Option<RuleSeverity>,
-    remedy: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DeterministicDraft {
-    match_field: Path,
-    expected_values: Option<Vec<Value>>,
-    #[serde(default, deserialize_with = "given")]
-    expected_value: Option<Value>,
-    r#type: Option<JsonType>,
-    required_keys: Option<Vec<String>>,
-    minimum: Option<f64>,
-    maximum: Option<f64>,
-}
-
-/// A value that is there, be it null.
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MathDraft {
-    calculation: String,
-    #[serde(default)]
-    aliases: Vec<String>,
-    formula: Formula,
-    #[serde(default)]
-    inputs: BTreeMap<String, InputDraft>,
-    tolerance: Option<f64>,
-    units: Option<String>,
-    example: Option<Example>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InputDraft {
-    #[serde(default)]
-    aliases: Vec<String>,
-    run_input: Option<String>,
-    math_check: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EvidenceDraft {
-    match_field: Path,
-    field: Path,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PolicyDraft {
-    assert: Node,
-}
 
 pub(super) fn sheet(bytes: &[u8]) -> Result<Sheet, SheetError> {
     let mut reader = Reader::default();
@@ -203,13 +79,13 @@ impl Reader {
             }
         };
         let draft: Draft = self.typed("", value)?;
-        self.texts(&draft);
-        let listed = self.listed(&draft.audit_checks);
         let rules = draft.audit_checks.len() + draft.eval_spec.as_ref().map_or(0, SpecDraft::rules);
         if rules > MAX_RULES {
             self.problem("", format!("the sheet has {rules} rules; {MAX_RULES} are allowed"));
             return None;
         }
+        self.texts(&draft);
+        let listed = self.listed(&draft.audit_checks);
         if rules == 0 && draft.eval_spec.as_ref().is_none_or(|spec| spec.required_output_schema.is_none()) {
             self.problem("audit_checks", "the sheet has no rule; one at least is needed");
         }
@@ -467,14 +343,15 @@ impl Reader {
 
     fn math(&mut self, path: &str, default_key: &str, entry: Value, listed: &[Rule]) -> Option<MathCheck> {
         let (heading, draft) = self.entry::<MathDraft>(path, default_key, CheckCategory::Math, entry, listed)?;
+        let MathDraft { calculation, aliases, formula, inputs: described, tolerance, units, example } = draft;
         let key = &heading.key;
         let mut inputs: BTreeMap<String, InputSource> = BTreeMap::new();
-        for name in draft.formula.names() {
+        for name in formula.names() {
             let source =
                 InputSource { stated_as: vec![name.to_owned()], known_from: KnownFrom::RunInput(name.to_owned()) };
             inputs.insert(name.to_owned(), source);
         }
-        for (written, draft) in draft.inputs {
+        for (written, draft) in described {
             let name = formula::normalise(&written);
             let Some(source) = inputs.get_mut(&name) else {
                 self.problem(
@@ -493,17 +370,15 @@ impl Reader {
                 (None, None) => {}
             }
         }
-        if draft.tolerance.is_some_and(|tolerance| !tolerance.is_finite() || tolerance < 0.0) {
+        if tolerance.is_some_and(|tolerance| !tolerance.is_finite() || tolerance < 0.0) {
             self.problem(path, format!("the tolerance of the rule `{key}` must be zero or more"));
         }
-        if let Some(example) = &draft.example
-            && let Err(message) = tried(&draft.formula, example, draft.tolerance)
+        if let Some(example) = &example
+            && let Err(message) = tried(&formula, example, tolerance)
         {
             self.problem(&format!("{path}.example"), format!("the rule `{key}` fails its own example: {message}"));
         }
-        let calculation = self.calculation(path, draft.calculation, draft.aliases)?;
-        let MathDraft { formula, tolerance, units, example, .. } =
-            MathDraft { calculation: String::new(), aliases: Vec::new(), inputs: BTreeMap::new(), ..draft };
+        let calculation = self.calculation(path, calculation, aliases)?;
         Some(MathCheck { heading, calculation, formula, inputs, tolerance, units, example })
     }
 
@@ -521,12 +396,6 @@ impl Reader {
                 }
             }
         }
-    }
-}
-
-impl SpecDraft {
-    fn rules(&self) -> usize {
-        self.deterministic_checks.len() + self.math_checks.len() + self.evidence_checks.len() + self.rules.len()
     }
 }
 

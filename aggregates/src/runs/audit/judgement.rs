@@ -50,19 +50,17 @@ impl Miss {
 pub(super) fn outcome(heading: &Heading, judgement: Judgement, undeclared: TierLevel) -> Outcome {
     let declared_or = |tier: TierLevel| heading.severity.unwrap_or_else(|| severity_of(tier));
     let rule_tier = heading.severity.map_or(undeclared, RuleSeverity::tier);
-    let judgement = match judgement {
+    let (status, severity, judgement) = match judgement {
+        Judgement::Pass(detail) => (CheckStatus::Pass, declared_or(undeclared), Judgement::Pass(detail)),
+        Judgement::Flag(miss) => {
+            (CheckStatus::Flag, declared_or(miss.tier.unwrap_or(undeclared)), Judgement::Flag(miss))
+        }
         Judgement::Skip(why) if rule_tier == TierLevel::High => {
             let miss = Miss::of(format!("not evaluable: {why}"), heading.label.clone(), why);
             (CheckStatus::Flag, RuleSeverity::Mid, Judgement::Flag(miss))
         }
         Judgement::Skip(why) => (CheckStatus::Skip, declared_or(TierLevel::Low), Judgement::Skip(why)),
-        Judgement::Pass(detail) => (CheckStatus::Pass, declared_or(undeclared), Judgement::Pass(detail)),
-        Judgement::Flag(miss) => {
-            let tier = miss.tier.unwrap_or(undeclared);
-            (CheckStatus::Flag, declared_or(tier), Judgement::Flag(miss))
-        }
     };
-    let (status, severity, judgement) = judgement;
     let (detail, miss) = match judgement {
         Judgement::Pass(detail) => (detail, None),
         Judgement::Skip(why) => (Some(format!("not judged: {why}")), None),
@@ -112,9 +110,13 @@ pub(super) fn percent_off(stated: f64, truth: f64) -> String {
 
 /// Somebody else's text, cut short and without control characters.
 pub(super) fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 80;
+    cut(text, 80)
+}
+
+/// A text without control characters, of so many characters at most.
+pub(super) fn cut(text: &str, longest: usize) -> String {
     let mut characters = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let start: String = characters.by_ref().take(LONGEST).collect();
+    let start: String = characters.by_ref().take(longest).collect();
     if characters.next().is_some() { format!("{start}…") } else { start }
 }
 

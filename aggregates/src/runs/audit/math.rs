@@ -3,7 +3,7 @@
 use super::{
     Outcome,
     calculations::{Calculation, Calculations, Parts},
-    judgement::{Judgement, Miss, excerpt, number, outcome, percent_off, shown},
+    judgement::{Judgement, Miss, cut, excerpt, number, outcome, percent_off, shown},
 };
 use crate::rulebooks::{
     bands::{Bands, Grade, is_monetary},
@@ -30,12 +30,14 @@ pub(super) fn stated(spec: &EvalSpec, calculations: &Calculations<'_>) -> Vec<Ou
             severity: None,
             remedy: None,
         };
-        outcome(&heading, follows(spec, stated.name, parts), TierLevel::High)
+        let (judgement, undeclared) = follows(spec, stated.name, parts);
+        outcome(&heading, judgement, undeclared)
     };
     well_formed.map(judge).collect()
 }
 
-fn follows(spec: &EvalSpec, name: &str, parts: &Parts<'_>) -> Judgement {
+/// The judgement, and the tier of the rule for this calculation.
+fn follows(spec: &EvalSpec, name: &str, parts: &Parts<'_>) -> (Judgement, TierLevel) {
     let recomputed = Formula::parse(parts.formula).map_err(|error| error.to_string()).and_then(|formula| {
         let variables = formula::variables(parts.inputs.iter().copied()).map_err(|error| error.to_string())?;
         formula.evaluate(&variables).map_err(|error| error.to_string())
@@ -43,20 +45,19 @@ fn follows(spec: &EvalSpec, name: &str, parts: &Parts<'_>) -> Judgement {
     match recomputed {
         Ok(truth) => {
             let grade = spec.penalty.grade(parts.result, truth, is_monetary(parts.units, name));
-            compared(parts.result, truth, grade, "its formula")
+            (compared(parts.result, truth, grade, "its formula"), TierLevel::High)
         }
         Err(why) if spec.free_calculations.iter().any(|free| free.matches(name)) => {
-            // Not a rule of the high tier: the sheet frees this calculation.
-            Judgement::Pass(Some(format!("the sheet asks for no formula here ({})", excerpt(&why))))
+            (Judgement::Skip(format!("the sheet asks for no formula here ({})", cut(&why, 200))), TierLevel::Low)
         }
         Err(why) => {
             let miss = Miss::of(
-                format!("not verifiable: {}", excerpt(&why)),
+                format!("not verifiable: {}", cut(&why, 200)),
                 "a formula that can be evaluated over the stated inputs",
                 format!("“{}”", excerpt(parts.formula)),
             );
             let remedy = "Write the formula with + - * / ** and the names of its inputs, and state each of them.";
-            Judgement::Flag(miss.weighing(TierLevel::Mid).remedied_by(remedy))
+            (Judgement::Flag(miss.weighing(TierLevel::Mid).remedied_by(remedy)), TierLevel::High)
         }
     }
 }
@@ -150,7 +151,8 @@ impl<'a> Required<'a> {
         let truth = match check.formula.evaluate(&variables) {
             Ok(truth) => truth,
             Err(why) => {
-                let miss = Miss::of(format!("not verifiable: {why}"), "inputs with a result", "none");
+                let miss =
+                    Miss::of(format!("not verifiable: {}", cut(&why.to_string(), 200)), "inputs with a result", "none");
                 misses.push(miss.weighing(TierLevel::Mid));
                 return Err(together(misses));
             }

@@ -2,7 +2,7 @@
 
 use super::{
     Outcome,
-    judgement::{Judgement, Miss, excerpt, outcome, shown, some_of},
+    judgement::{Judgement, Miss, cut, excerpt, outcome, shown, some_of},
     reserved,
 };
 use crate::rulebooks::{
@@ -18,6 +18,8 @@ use serde_json::Value;
 
 /// The most errors of one submission that are looked at.
 const MAX_ERRORS: usize = 1_000;
+/// The most characters of a schema's rule that are shown; it may list many values.
+const LONGEST_RULE: usize = 300;
 
 /// Whether the submission is an object, and the object. Without one, the flag is the whole audit.
 pub(super) fn json_valid(text: &str) -> (Outcome, Option<Value>) {
@@ -50,7 +52,7 @@ pub(super) fn output_schema(schema: &OutputSchema, object: &Value) -> [Outcome; 
                 missing.push((format!("{place} lacks {property}"), property.to_string(), "nothing".to_owned()));
             }
             _ => {
-                let rule = excerpt_of_rule(&error.masked_with("the value").to_string());
+                let rule = cut(&error.masked_with("the value").to_string(), LONGEST_RULE);
                 wrong.push((format!("at {place}: {rule}"), rule, shown(error.instance())));
             }
         }
@@ -69,14 +71,6 @@ pub(super) fn output_schema(schema: &OutputSchema, object: &Value) -> [Outcome; 
         check("required_fields_present", "Every required field is present", missing),
         check("schema_valid", "Every field has the form that the sheet asks for", wrong),
     ]
-}
-
-/// A rule may list many values or names; it comes from the sheet, so it may be longer than an excerpt.
-fn excerpt_of_rule(rule: &str) -> String {
-    const LONGEST: usize = 300;
-    let mut characters = rule.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let start: String = characters.by_ref().take(LONGEST).collect();
-    if characters.next().is_some() { format!("{start}…") } else { start }
 }
 
 pub(super) fn deterministic(check: &DeterministicCheck, object: &Value) -> Outcome {
