@@ -7,11 +7,14 @@ mod appender;
 mod batch;
 mod connect;
 mod loading;
+mod ordinary;
+mod reading;
 mod rebuild;
 mod sql;
 
 pub use appender::{Append, AppendError, Appended, Claim, NewEvent, NewReceipt, StreamAppend, StreamAppended};
 pub use connect::{ConnectError, Target};
+pub use reading::KnownCommand;
 pub use loading::{LoadError, Loaded, Replayed};
 
 use projections::{Db, Model, on};

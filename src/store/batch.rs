@@ -9,7 +9,7 @@ use proof::event::{Envelope, payload_digest};
 use std::collections::{BTreeMap, HashMap};
 
 /// For how long a repeat of a command is answered with its first result: 24 hours, in microseconds.
-const REPEAT_WINDOW: i64 = 24 * 3600 * 1_000_000;
+pub(super) const REPEAT_WINDOW: i64 = 24 * 3600 * 1_000_000;
 
 /// A batch under the append lock.
 pub(super) struct Batch {

@@ -1,0 +1,128 @@
+//! Why a command or a query is refused.
+
+use crate::{
+    http::error::Problem,
+    outside::{keys::KeyError, objects::ObjectError, personal::PersonalError, tokens::TokenError},
+    store::{AppendError, LoadError},
+};
+use aggregates::{Fault, Permission, Refusal};
+use std::error::Error;
+
+/// Why a command or a query is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The caller's role is too small.
+    #[error("your role may not do this; it takes a role that may {}", may(*.0))]
+    Forbidden(Permission),
+    /// A rule says no.
+    #[error("{0}")]
+    Rule(String, Fault),
+    /// There is no such thing in the caller's organisation.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The record has moved on; its revision now.
+    #[error("the record is at revision {0}")]
+    Stale(i64),
+    /// The input breaks a rule: the field and what is allowed.
+    #[error("{1}")]
+    Invalid(&'static str, String),
+    /// The credential does not hold.
+    #[error("sign in")]
+    Unauthorized,
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The ledger could not be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The object store failed.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// Something that a person has to configure.
+    #[error("{0}")]
+    NotConfigured(String),
+    /// A fault of the service.
+    #[error("{0}")]
+    Fault(Box<dyn Error + Send + Sync>),
+}
+
+impl Refused {
+    /// A rule's refusal.
+    pub fn rule(refusal: impl Refusal) -> Self {
+        Self::Rule(refusal.to_string(), refusal.fault())
+    }
+}
+
+impl From<PersonalError> for Refused {
+    fn from(error: PersonalError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl From<KeyError> for Refused {
+    fn from(error: KeyError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl From<TokenError> for Refused {
+    fn from(_: TokenError) -> Self {
+        Self::Unauthorized
+    }
+}
+
+const fn may(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Read => "read (viewer, analyst, auditor or admin)",
+        Permission::Work => "create and change records (analyst or admin)",
+        Permission::Judge => "judge (auditor or admin)",
+        Permission::Administer => "administer (admin)",
+        Permission::Service => "act for the service (nobody)",
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let detail = refused.to_string();
+        match refused {
+            Refused::Forbidden(_) | Refused::Rule(_, Fault::Forbidden) => Self::forbidden(detail),
+            Refused::Rule(_, Fault::NotFound) | Refused::NotFound(_) => Self::missing(detail),
+            Refused::Rule(_, Fault::Conflict) => Self::conflict(detail),
+            Refused::Rule(_, Fault::Invalid(Some(field))) | Refused::Invalid(field, _) => Self::invalid(detail).at(field),
+            Refused::Rule(_, Fault::Invalid(None)) => Self::invalid(detail),
+            Refused::Stale(revision) => Self::precondition_failed(revision.unsigned_abs()),
+            Refused::Unauthorized => Self::unauthorized(),
+            Refused::Append(AppendError::Conflict | AppendError::Claimed(_)) => Self::conflict(detail),
+            Refused::Append(AppendError::KeyReused) => Self::key_reused(detail),
+            Refused::Append(AppendError::Full | AppendError::Unavailable(_)) => Self::unavailable(detail),
+            Refused::Append(error @ AppendError::Broken(_)) => Self::internal(error),
+            Refused::Database(error) => database(error),
+            Refused::Load(LoadError::Database(error)) => database(error),
+            Refused::Load(error) => Self::internal(error),
+            Refused::Object(ObjectError::TooLarge { limit }) => Self::too_large(limit as usize),
+            Refused::Object(error @ ObjectError::Unavailable(_)) => {
+                Self::unavailable("the evidence store cannot be reached; nothing was recorded").because(error)
+            }
+            Refused::Object(error) => Self::internal(error),
+            Refused::NotConfigured(_) => Self::unavailable(detail),
+            Refused::Fault(error) => Self::internal(error),
+        }
+    }
+}
+
+/// What cannot be reached is away for now; anything else is a fault of ours.
+fn database(error: sqlx::Error) -> Problem {
+    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+    let away = matches!(code.as_ref(), "57P01" | "57P02" | "57P03" | "53300" | "13" | "53100");
+    match error {
+        Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_) | WorkerCrashed => {
+            Problem::unavailable("the database cannot be reached; try again in a moment").because(error)
+        }
+        error if away => Problem::unavailable("the database is not available; try again in a moment").because(error),
+        error => Problem::internal(error),
+    }
+}

@@ -1,0 +1,50 @@
+//! `defendable serve`
+
+use crate::{
+    app::App,
+    cli::{Failure, say},
+    config::{LogFormat, Serve},
+    http::{self, Application},
+};
+use std::{io, sync::Arc};
+use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
+
+/// Serves until it is asked to end.
+pub(super) async fn run(settings: &Serve) -> Result<(), Failure> {
+    start_log(settings)?;
+    let found = settings.unsafe_settings();
+    if settings.production && !found.is_empty() {
+        return Err(Failure {
+            sentence: format!("--production refuses to start on unsafe settings:\n  {}", found.join("\n  ")),
+            code: 1,
+        });
+    }
+    let app = Arc::new(App::open(settings).await?);
+    let running = http::server::start(settings, app.clone(), http::ROUTES).await?;
+    let url = running.url();
+    say(format_args!("Listening on {url}"));
+    if !settings.production {
+        if let Some(metrics) = running.metrics_url() {
+            say(format_args!("Figures at {metrics}, the API at {url}/api/v1/docs"));
+        }
+        if let Some(greeting) = app.greeting(&settings.public_url(&url)).await {
+            say(greeting);
+        }
+    }
+    running.until_asked_to_end().await?;
+    Ok(())
+}
+
+/// Logs go to standard error; standard output is for people.
+fn start_log(settings: &Serve) -> Result<(), Failure> {
+    let filter = EnvFilter::builder().parse(&settings.log).map_err(|error| Failure {
+        sentence: format!("DEFENDABLE_LOG: {error}; such as `info` or `warn,defendable::access=info`"),
+        code: 2,
+    })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_span_events(FmtSpan::NONE);
+    let outcome = match settings.log_format {
+        LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    outcome.map_err(|error| Failure { sentence: error.to_string(), code: 1 })
+}
