@@ -334,3 +334,22 @@ fn the_assignment_says_everything_and_the_digest_is_of_the_exact_bytes() {
         assert!(assignment.contains(part), "{part} is not in {assignment}");
     }
 }
+
+#[test]
+fn a_ratio_rounded_up_to_its_limit_does_not_meet_it() {
+    let sheet = sheet("cre_memo_dscr_ltv_v1");
+    let mut run = json("examples/cre_memo_dscr_ltv_v1/pass.run.json");
+    let mut output = json("examples/cre_memo_dscr_ltv_v1/pass.json");
+    // 845,900 / 706,052.45 is 1.1981; the agent says 1.2.
+    run["inputs"]["noi"] = 845_900.into();
+    output["calculations"][2]["inputs"]["noi"] = 845_900.into();
+    output["calculations"][2]["result"] = 1.2.into();
+    let evidence = Exhibit { id: EvidenceId::default(), label: "deal terms", text: None };
+    let work = Work {
+        sheet: &sheet,
+        inputs: &run["inputs"],
+        output: &output.to_string(),
+        evidence: std::slice::from_ref(&evidence),
+    };
+    assert_eq!(with_status(&audit(&work), CheckStatus::Flag), ["limits_not_met_by_rounding critical"]);
+}
