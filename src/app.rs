@@ -1,5 +1,6 @@
 //! The one place where a command is authorised, carried out, retried on a conflict and awaited.
 
+mod application;
 mod cache;
 pub mod identity;
 mod ledger;
@@ -15,7 +16,7 @@ use crate::{
         chance,
         keys::{KeyError, Keys},
         mail::{MailError, Mailer, Smtp, Unconfigured},
-        objects::{ObjectError, Objects},
+        objects::{Bucket, ObjectError, Objects},
         tokens::Tokens,
     },
     store::{Append, AppendError, Appended, Claim, ConnectError, Loaded, NewEvent, Store, StreamAppend},
@@ -140,7 +141,14 @@ impl App {
         let keys = Keys::open_or_create(&settings.store.keys())?;
         let objects = match settings.objects() {
             config::Objects::Folder(folder) => Objects::in_folder(&folder)?,
-            config::Objects::Bucket(bucket) => Objects::in_bucket(bucket)?,
+            config::Objects::S3 { bucket, prefix } => Objects::in_bucket(Bucket {
+                name: bucket,
+                prefix,
+                region: settings.s3_region.clone(),
+                endpoint: settings.s3_endpoint.clone(),
+                access_key_id: settings.s3_access_key_id.clone().unwrap_or_default(),
+                secret_access_key: settings.s3_secret_access_key.as_ref().map(|key| key.reveal().to_owned()).unwrap_or_default(),
+            })?,
         };
         let mailer: Arc<dyn Mailer> = match (&settings.smtp_url, &settings.mail_from) {
             (Some(url), Some(from)) => Arc::new(Smtp::new(url.reveal(), from)?),

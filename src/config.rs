@@ -1,5 +1,6 @@
 //! Every setting, its default and its meaning. Nothing else reads the environment.
 
+use crate::store::Target;
 use clap::{Args, ValueEnum};
 use std::{
     convert::Infallible,
@@ -27,6 +28,9 @@ pub struct Store {
     /// The database as its owner, for migrations only; the service itself connects as a role that cannot alter tables
     #[arg(long, env = "DEFENDABLE_MIGRATE_URL", value_name = "URL", hide_env_values = true)]
     pub migrate_url: Option<Secret>,
+    /// How many connections to PostgreSQL each process holds at most
+    #[arg(long, env = "DEFENDABLE_CONNECTIONS", value_name = "N", default_value = "12", value_parser = clap::value_parser!(u32).range(3..=1000))]
+    connections: u32,
     /// The folder with the signing, token and master keys; `keys` in the data folder unless said
     #[arg(long, env = "DEFENDABLE_KEYS", value_name = "DIR")]
     keys: Option<PathBuf>,
@@ -40,6 +44,18 @@ impl Store {
             .or(self.plain_database_url.as_ref())
             .map(Secret::reveal)
             .filter(|url| !url.is_empty())
+    }
+
+    /// The store to open.
+    pub fn target(&self) -> Target {
+        match self.database_url() {
+            None => Target::Embedded(self.data.clone()),
+            Some(url) => Target::Postgres {
+                url: url.to_owned(),
+                migrate_url: self.migrate_url.as_ref().map(|url| url.reveal().to_owned()),
+                connections: self.connections,
+            },
+        }
     }
 
     /// The folder with the keys.
@@ -106,7 +122,7 @@ pub struct Serve {
     #[arg(long, env = "DEFENDABLE_SIGN_IN_LIMIT", value_name = "N", default_value = "5")]
     pub sign_in_limit: u32,
     /// What is logged: error, warn, info, debug or trace, also by part (`info,defendable::access=off`)
-    #[arg(long, env = "DEFENDABLE_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(long, env = "DEFENDABLE_LOG", value_name = "FILTER", default_value = "info,actix_server=warn")]
     pub log: String,
     /// How it is logged
     #[arg(long, env = "DEFENDABLE_LOG_FORMAT", value_enum, default_value = "text")]

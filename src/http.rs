@@ -11,15 +11,21 @@ pub mod document;
 pub mod edge;
 pub mod error;
 pub mod fallback;
+pub mod given;
 pub mod headers;
 pub mod health;
+pub mod identity;
+pub mod ledger;
 pub mod limits;
 pub mod metrics;
 pub mod page;
 pub mod path;
 pub mod query;
 pub mod reply;
+pub mod rulebooks;
+pub mod runs;
 pub mod server;
+pub mod upload;
 
 use crate::config::Serve;
 use aggregates::ids::OrgId;
@@ -71,21 +77,26 @@ pub struct Routes {
 }
 
 /// The handlers of this service.
-pub const ROUTES: Routes = Routes { runs, grc };
+pub const ROUTES: Routes = Routes { runs: runs_surface, grc: grc_surface };
 
 /// Mounts the runs surface: each context adds a line.
-pub fn runs(config: &mut ServiceConfig<'_>) {
+pub fn runs_surface(config: &mut ServiceConfig<'_>) {
     config.service(health::alive).service(health::ready).service(docs::openapi);
+    identity::runs(config);
+    rulebooks::runs(config);
+    runs::runs(config);
+    ledger::runs(config);
 }
 
 /// Mounts the surface for governance, risk and compliance: each context adds a line.
-pub fn grc(config: &mut ServiceConfig<'_>) {
+pub fn grc_surface(config: &mut ServiceConfig<'_>) {
     config
         .service(health::health)
         .service(docs::openapi_v1)
         .service(docs::swagger)
         .service(docs::redoc)
         .map(|plain| plain.service(docs::swagger_asset).service(docs::redoc_asset));
+    identity::grc(config);
 }
 
 impl Routes {

@@ -298,9 +298,19 @@ async fn what_is_not_there_is_404_and_what_is_not_so_is_405() {
     }
     for path in ["/things", "/api/v1/things"] {
         let response = service.call(Method::DELETE, path).bearer_auth("admin").send().await.unwrap();
-        assert_eq!(response.headers()["allow"], "GET, POST");
+        assert_eq!(response.headers()["allow"], "GET, POST, HEAD");
         refused(service.call(Method::DELETE, path), 405, "METHOD_NOT_ALLOWED").await;
     }
+}
+
+#[actix_web::test]
+async fn head_is_get_without_the_body() {
+    let service = start(&[]).await;
+    let response = service.call(Method::HEAD, "/things").bearer_auth("admin").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.headers()["content-length"].to_str().unwrap().parse::<u64>().unwrap() > 100);
+    assert!(response.bytes().await.unwrap().is_empty());
+    assert_eq!(service.call(Method::HEAD, "/things").send().await.unwrap().status(), 401);
 }
 
 #[actix_web::test]
@@ -460,6 +470,7 @@ async fn the_description_is_whole() {
     let bytes = get("/openapi.json").await;
     assert_eq!(bytes, get("/api/v1/openapi.json").await);
     let document: Value = serde_json::from_slice(&bytes).unwrap();
+    assert!(document["info"]["contact"].is_null(), "{}", document["info"]);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
     let names = |operation: &Value| -> Vec<String> {
         let parameters = operation["parameters"].as_array().unwrap().iter();

@@ -309,6 +309,15 @@ pub async fn api_keys_by_prefix(db: &Db, prefix: &str) -> sqlx::Result<Vec<(OrgI
         .collect()
 }
 
+/// An API key.
+pub async fn api_key(db: &Db, org: OrgId, id: ApiKeyId) -> sqlx::Result<Option<ApiKeyRow>> {
+    const SQL: &str = "SELECT doc FROM api_keys WHERE org_id = $1 AND id = $2";
+    let doc: Option<String> = on!(db, pool => {
+        sqlx::query_scalar(SQL).bind(org.on_ledger()).bind(id.uuid().to_string()).fetch_optional(pool).await
+    })?;
+    doc.as_deref().map(model::read).transpose()
+}
+
 /// The organisation's API keys, the newest first.
 pub async fn api_keys(db: &Db, org: OrgId, before: Option<ApiKeyId>, limit: i64) -> sqlx::Result<Vec<ApiKeyRow>> {
     const SQL: &str = "SELECT doc FROM api_keys WHERE org_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";

@@ -56,6 +56,11 @@ pub fn verified(row: &Row<'_>) -> bool {
     sha256(row.payload) == row.receipt_sha256
 }
 
+/// Whether the payload names the row's own number, id and parent.
+pub fn agrees(row: &Row<'_>) -> bool {
+    Coordinates::of(row).is_some_and(|coordinates| coordinates.are_those_of(row))
+}
+
 /// Whether a receipt stands where it says: its payload names the row's own number, id and parent,
 /// and they follow the receipt before (`None` for the first, whose number is 0).
 pub fn consistent(row: &Row<'_>, previous: Option<&Row<'_>>) -> bool {
@@ -65,7 +70,7 @@ pub fn consistent(row: &Row<'_>, previous: Option<&Row<'_>>) -> bool {
     };
     Some(row.org_seq) == org_seq
         && row.parent_hash == parent_hash
-        && Coordinates::of(row).is_some_and(|coordinates| coordinates.are_those_of(row))
+        && agrees(row)
 }
 
 /// What does not hold at a receipt, in the contract's words.

@@ -19,15 +19,16 @@ pub(super) async fn run(settings: &Serve) -> Result<(), Failure> {
             code: 1,
         });
     }
-    let app = Arc::new(App::open(settings).await?);
-    let running = http::server::start(settings, app.clone(), http::ROUTES).await?;
-    let url = running.url();
+    let listener = http::server::listen(settings.listen)?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let app = Arc::new(App::open(settings.clone(), settings.public_url(&url)).await?);
+    let running = http::server::start(settings, listener, app.clone(), http::ROUTES).await?;
     say(format_args!("Listening on {url}"));
     if !settings.production {
         if let Some(metrics) = running.metrics_url() {
             say(format_args!("Figures at {metrics}, the API at {url}/api/v1/docs"));
         }
-        if let Some(greeting) = app.greeting(&settings.public_url(&url)).await {
+        if let Some(greeting) = app.greeting(&app.public_url).await {
             say(greeting);
         }
     }

@@ -1,5 +1,6 @@
 //! Who asks, for which organisation, and whether they may.
 
+pub use crate::app::Caller;
 use crate::http::{
     Wire,
     document::Probe,
@@ -60,26 +61,6 @@ pub(crate) fn is_public(path: &str) -> bool {
 /// Whether a path is one that machines probe: neither counted against a limit nor worth a line in the log.
 pub(crate) fn is_probe(path: &str) -> bool {
     matches!(path, "/healthz" | "/readyz" | "/api/v1/healthz" | "/api/v1/readyz")
-}
-
-/// Who asks, and for which organisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The person or API key.
-    pub actor: Actor,
-    /// The organisation: the path's, else that of `X-Org-Id`, else the credential's.
-    pub org: OrgId,
-    /// The caller's role in it.
-    pub role: Role,
-    /// The sign-in that the credential belongs to (a token's `jti`), where it belongs to one.
-    pub session: Option<Uuid>,
-}
-
-impl Caller {
-    /// The person, when it is one.
-    pub const fn user(&self) -> Option<UserId> {
-        self.actor.user()
-    }
 }
 
 /// The permissions, as types for [`May`].

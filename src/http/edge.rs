@@ -15,7 +15,7 @@ use actix_web::{
     dev::{Payload, ServiceRequest, ServiceResponse},
     error::InternalError,
     http::{
-        ConnectionType,
+        ConnectionType, Method,
         header::{self, HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -63,7 +63,7 @@ impl RequestId {
 /// The outermost layer.
 pub(crate) async fn pass(
     wire: Data<Wire>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let start = Instant::now();
@@ -72,6 +72,10 @@ pub(crate) async fn pass(
     let (method, path) = (request.method().clone(), request.path().to_owned());
     request.extensions_mut().insert(id.clone());
     wire.metrics.in_flight.inc();
+    if method == Method::HEAD {
+        // As GET; the server leaves the body out (RFC 9110 §9.3.2).
+        request.head_mut().method = Method::GET;
+    }
 
     let (standing, admitted) = admit(&wire, &request).await;
     let outcome = match admitted {

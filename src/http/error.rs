@@ -142,6 +142,11 @@ impl Problem {
     }
 
     /// There is no such thing (of that name, such as `run`) for this caller.
+    pub fn missing(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::NotFound, detail)
+    }
+
+    /// There is no such thing, or it is another organisation's.
     pub fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("no such {what}"))
     }
@@ -231,8 +236,14 @@ impl Problem {
     /// The answer on a surface. An internal fault says nothing but under which id it is logged.
     pub(crate) fn answer(&self, surface: Surface, request_id: &str) -> HttpResponse {
         let status = self.code.status(surface);
-        if status.is_server_error() {
-            tracing::error!(request_id, code = ?self.code, detail = %self.detail, cause = ?self.source, "refused");
+        match self.code {
+            Code::Internal => {
+                tracing::error!(request_id, detail = %self.detail, cause = ?self.source, "internal error")
+            }
+            Code::Unavailable => {
+                tracing::warn!(request_id, detail = %self.detail, cause = ?self.source, "unavailable");
+            }
+            _ => {}
         }
         let detail = match self.code {
             Code::Internal => Cow::Owned(format!("internal error; it is logged under the request id {request_id}")),
@@ -261,14 +272,14 @@ impl Error for Problem {
     }
 }
 
-/// Used only where the outermost layer (`http::edge`) is missing; there the surface and the id are known.
+/// `http::edge`, which knows the surface and the request's id, makes the answer of it.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         self.code.status(Surface::Runs)
     }
 
     fn error_response(&self) -> HttpResponse {
-        self.answer(Surface::Runs, "-")
+        HttpResponse::new(self.status_code())
     }
 }
 

@@ -24,7 +24,11 @@ impl Known {
     pub(crate) fn of(document: &serde_json::Value) -> Self {
         let mut known = Vec::new();
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
-            let methods: Vec<_> = item.as_object().into_iter().flatten().map(|(name, _)| name.to_uppercase()).collect();
+            let mut methods: Vec<_> =
+                item.as_object().into_iter().flatten().map(|(name, _)| name.to_uppercase()).collect();
+            if methods.iter().any(|method| method == "GET") {
+                methods.push("HEAD".to_owned());
+            }
             if Surface::of(path) == Surface::Runs {
                 known.push((ResourceDef::new(format!("/api/v1{path}")), methods.clone()));
             }

@@ -76,7 +76,7 @@ pub async fn request_link(
     let address: EmailAddress = body.0.email.parse().map_err(|_| {
         Problem::invalid("email: an address has a part before the @ and a domain with a dot behind it").at("email")
     })?;
-    wire.limits().sign_in(address.as_str(), client.0)?;
+    wire.limits().sign_in(address.as_str())?;
     let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
     let may_show = app.settings.may_show_links()
         && client.0.is_loopback()

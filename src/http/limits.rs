@@ -48,6 +48,7 @@ pub(crate) struct Standing {
 pub struct Limits {
     requests: Option<Limiter<Who>>,
     sign_ins: Option<Limiter<String>>,
+    verifications: Option<Limiter<Who>>,
 }
 
 impl Limits {
@@ -57,6 +58,7 @@ impl Limits {
         Self {
             requests: Limiter::new(requests_per_minute, Duration::from_secs(60)),
             sign_ins: Limiter::new(sign_ins_per_ten_minutes, Duration::from_secs(600)),
+            verifications: Limiter::new(sign_ins_per_ten_minutes.saturating_mul(4), Duration::from_secs(600)),
         }
     }
 
@@ -68,6 +70,17 @@ impl Limits {
         let Some(limiter) = &self.sign_ins else { return Ok(()) };
         let too_many = |wait| Problem::rate_limited("too many attempts to sign in; wait before the next one", wait);
         limiter.take(&address.to_owned()).map(|_| ()).map_err(|(_, wait)| too_many(wait))
+    }
+
+    /// Counts an attempt to trade a sign-in link's token, from this network address: four times as many as links may be
+    /// asked for, since several people may share an address.
+    ///
+    /// # Errors
+    /// 429 when there were too many.
+    pub fn verify(&self, address: IpAddr) -> Reply<()> {
+        let Some(limiter) = &self.verifications else { return Ok(()) };
+        let too_many = |wait| Problem::rate_limited("too many attempts to sign in; wait before the next one", wait);
+        limiter.take(&Who::at(address)).map(|_| ()).map_err(|(_, wait)| too_many(wait))
     }
 
     /// Counts a request.
@@ -93,6 +106,9 @@ impl Limits {
             limiter.buckets.retain_recent();
         }
         if let Some(limiter) = &self.sign_ins {
+            limiter.buckets.retain_recent();
+        }
+        if let Some(limiter) = &self.verifications {
             limiter.buckets.retain_recent();
         }
     }

@@ -93,6 +93,12 @@ impl Cursor {
     }
 }
 
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
 impl PartialSchema for Cursor {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()

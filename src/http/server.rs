@@ -40,16 +40,22 @@ pub struct Running {
 ///
 /// # Errors
 /// An address cannot be listened on, or the API description cannot be built.
-pub async fn start(settings: &Serve, application: Arc<dyn Application>, routes: Routes) -> io::Result<Running> {
+pub async fn start<A: Application>(
+    settings: &Serve,
+    listener: TcpListener,
+    application: Arc<A>,
+    routes: Routes,
+) -> io::Result<Running> {
     let document = Document::of(routes).await?;
     let wire = Data::new(Wire::new(settings, application.clone(), document).map_err(io::Error::other)?);
-    let listener = listen(settings.listen)?;
     let address = listener.local_addr()?;
 
     let shared = wire.clone();
+    let handlers = Data::from(application);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(shared.clone())
+            .app_data(handlers.clone())
             .into_utoipa_app()
             .configure(|config| routes.mount(config))
             .into_app()
@@ -132,7 +138,11 @@ fn run(server: Server) -> (ServerHandle, rt::task::JoinHandle<io::Result<()>>) {
     (server.handle(), rt::spawn(server))
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Takes an address to listen on. Until the server starts, who connects waits.
+///
+/// # Errors
+/// The address is taken or not this machine's.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let explain = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
     let listener = TcpListener::bind(address).map_err(explain)?;
     listener.set_nonblocking(true).map_err(explain)?;

@@ -34,6 +34,8 @@ pub struct Objects {
 pub struct Bucket {
     /// Its name.
     pub name: String,
+    /// What every object's name begins with there; may be empty.
+    pub prefix: String,
     /// The region, such as `eu-central-1`.
     pub region: String,
     /// The store's address, such as `https://s3.example.com`; absent: Amazon's of that region.
@@ -140,7 +142,7 @@ impl Objects {
         if let Some(endpoint) = bucket.endpoint {
             builder = builder.with_allow_http(endpoint.starts_with("http://")).with_endpoint(endpoint);
         }
-        Ok(Self { store: Arc::new(builder.build()?), folder: None })
+        Ok(Self { store: Arc::new(PrefixStore::new(builder.build()?, bucket.prefix)), folder: None })
     }
 
     /// Stores what the stream gives, hashed on the way, in memory of one part. Whatever breaks, be
