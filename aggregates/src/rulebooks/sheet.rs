@@ -1,10 +1,20 @@
 //! Flight sheets: the rulebook as a file, and everything that makes it refuse to load.
 
+mod drafts;
+mod output_schema;
+mod read;
+pub mod rules;
+
+pub(crate) use self::output_schema::OutputSchema;
+use self::rules::EvalSpec;
 use super::vocabulary::{CapabilityTier, CheckCategory, CheckKind, Lane, RuleSeverity};
 use proof::digest::Sha256Hex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+/// How many rules a sheet may have.
+pub const MAX_RULES: usize = 1_000;
 
 /// A rulebook that has been read and that the referee can execute whole.
 #[derive(Clone, Debug)]
@@ -37,6 +47,9 @@ pub struct Sheet {
     pub min_capability_tier: Option<CapabilityTier>,
     /// The JSON Schema (2020-12) that a submission must satisfy.
     pub required_output_schema: Option<Value>,
+    /// The rules as they are executed. A sheet without them judges any text; with them, a JSON object.
+    pub eval_spec: Option<EvalSpec>,
+    output_schema: Option<OutputSchema>,
     content_sha256: Sha256Hex,
 }
 
@@ -78,13 +91,17 @@ pub struct Problem {
 impl Sheet {
     /// Reads a sheet. A rule that the referee could not execute refuses to load, by name.
     pub fn load(bytes: &[u8]) -> Result<Self, SheetError> {
-        let _ = bytes;
-        Err(SheetError { problems: Vec::new() })
+        read::sheet(bytes)
     }
 
     /// SHA-256 of the exact bytes that were loaded: what a run pins.
     pub fn content_sha256(&self) -> Sha256Hex {
         self.content_sha256
+    }
+
+    /// The compiled [`Self::required_output_schema`].
+    pub(crate) fn output_schema(&self) -> Option<&OutputSchema> {
+        self.output_schema.as_ref()
     }
 
     /// What the agent is given: instructions, what to hand in, and the house rule on evidence.

@@ -3,10 +3,23 @@
 //! It is pure and deterministic: the same sheet, inputs, submission and evidence give the same outcomes, byte
 //! for byte. No rule is passed over in silence: what cannot be judged says so.
 
+mod calculations;
+mod evidence;
+mod judgement;
+mod math;
+mod policy;
+mod shape;
+pub(crate) mod text_rules;
+
+use self::{calculations::Calculations, judgement::outcome, text_rules::TextRule};
 use crate::{
     ids::EvidenceId,
     rulebooks::{
-        sheet::Sheet,
+        policy::Facts,
+        sheet::{
+            Rule, Sheet,
+            rules::{EvalSpec, Heading},
+        },
         vocabulary::{Bucket, CheckCategory, CheckKind, CheckSource, CheckStatus, RuleSeverity},
     },
 };
@@ -85,7 +98,87 @@ impl Outcome {
 
 /// Judges a submission: one outcome per rule, ordered by category (structure, schema, math, evidence, policy) and
 /// within it as the sheet's author ordered them.
+///
+/// A sheet with executable rules asks for a JSON object. What is not one gets a single flag and no other check.
 pub fn audit(work: &Work<'_>) -> Vec<Outcome> {
-    let _ = work;
-    Vec::new()
+    let mut outcomes = match &work.sheet.eval_spec {
+        None => listed(work, None),
+        Some(spec) => {
+            let (valid, object) = shape::json_valid(work.output);
+            let mut outcomes = vec![valid];
+            if let Some(object) = object {
+                outcomes.extend(executed(work, spec, &object));
+                outcomes.extend(listed(work, Some(&object)));
+            }
+            outcomes
+        }
+    };
+    outcomes.sort_by_key(|outcome| outcome.category);
+    outcomes
 }
+
+/// The executable rules.
+fn executed(work: &Work<'_>, spec: &EvalSpec, object: &Value) -> Vec<Outcome> {
+    let calculations = Calculations::of(object);
+    let stated = calculations.results();
+    let texts: Vec<&str> = work.evidence.iter().filter_map(|exhibit| exhibit.text).collect();
+    let facts = Facts { submission: object, calculations: &stated, inputs: work.inputs, evidence_texts: &texts };
+    let mut outcomes = Vec::new();
+    if let Some(schema) = work.sheet.output_schema() {
+        outcomes.extend(shape::output_schema(schema, object));
+    }
+    outcomes.extend(calculations.well_formed());
+    outcomes.extend(spec.deterministic_checks.iter().map(|check| shape::deterministic(check, object)));
+    outcomes.extend(math::required(spec, &calculations, work.inputs));
+    outcomes.extend(math::stated(spec, &calculations));
+    outcomes.extend(spec.evidence_checks.iter().map(|check| evidence::judge(check, object)));
+    outcomes.extend(spec.rules.iter().map(|rule| policy::judge(rule, &facts)));
+    outcomes
+}
+
+/// The rules that the sheet only lists: the referee's own, and those for a person.
+fn listed(work: &Work<'_>, object: Option<&Value>) -> Vec<Outcome> {
+    let judge = |rule: &Rule| match rule.kind {
+        CheckKind::Checklist => Some(for_a_person(rule)),
+        CheckKind::Auto => {
+            let own = TextRule::named(&rule.key)?;
+            if work.sheet.eval_spec.as_ref().is_some_and(|spec| spec.executes(&rule.key)) {
+                return None;
+            }
+            let heading = Heading {
+                key: rule.key.clone(),
+                label: rule.label.clone(),
+                category: rule.category,
+                severity: Some(rule.severity),
+                remedy: None,
+            };
+            let judgement = own.judge(&work.sheet.expected_outputs, work.output, object, work.evidence);
+            Some(outcome(&heading, judgement, rule.severity.tier()))
+        }
+    };
+    work.sheet.audit_checks.iter().filter_map(judge).collect()
+}
+
+fn for_a_person(rule: &Rule) -> Outcome {
+    Outcome {
+        key: rule.key.clone(),
+        label: rule.label.clone(),
+        category: rule.category,
+        kind: CheckKind::Checklist,
+        source: CheckSource::Operator,
+        status: CheckStatus::Open,
+        severity: rule.severity,
+        detail: None,
+        expected: None,
+        found: None,
+        remedy: None,
+    }
+}
+
+/// The heading of a check that every sheet has.
+fn reserved(key: &str, label: &str, category: CheckCategory) -> Heading {
+    Heading { key: key.to_owned(), label: label.to_owned(), category, severity: None, remedy: None }
+}
+
+#[cfg(test)]
+mod tests;
