@@ -29,7 +29,7 @@ pub struct Store {
     #[arg(long, env = "DEFENDABLE_MIGRATE_URL", value_name = "URL", hide_env_values = true)]
     pub migrate_url: Option<Secret>,
     /// How many connections to PostgreSQL each process holds at most
-    #[arg(long, env = "DEFENDABLE_CONNECTIONS", value_name = "N", default_value = "12", value_parser = clap::value_parser!(u32).range(3..=1000))]
+    #[arg(long, env = "DEFENDABLE_CONNECTIONS", value_name = "N", default_value = "12", value_parser = clap::value_parser!(u32).range(6..=1000))]
     connections: u32,
     /// The folder with the signing, token and master keys; `keys` in the data folder unless said
     #[arg(long, env = "DEFENDABLE_KEYS", value_name = "DIR")]

@@ -5,6 +5,7 @@
 use crate::store::Loaded;
 use aggregates::{Decider, ids::OrgId};
 use lru::LruCache;
+use proof::digest::Sha256Hex;
 use std::{
     any::Any,
     hash::{BuildHasher, RandomState},
@@ -18,10 +19,15 @@ const ENTRIES: NonZeroUsize = NonZeroUsize::new(8_192).unwrap();
 /// How many turns there are; two aggregates may share one.
 const TURNS: usize = 1_024;
 
+/// How many long texts are kept, and up to which length in bytes.
+const TEXTS: NonZeroUsize = NonZeroUsize::new(512).unwrap();
+const TEXT_LIMIT: usize = 64 * 1024;
+
 type Entry = Arc<dyn Any + Send + Sync>;
 
 pub(super) struct Cache {
     entries: Mutex<LruCache<(&'static str, OrgId, String), Entry>>,
+    texts: Mutex<LruCache<Sha256Hex, Arc<str>>>,
     turns: Vec<tokio::sync::Mutex<()>>,
     hasher: RandomState,
 }
@@ -30,6 +36,7 @@ impl Cache {
     pub(super) fn new() -> Self {
         Self {
             entries: Mutex::new(LruCache::new(ENTRIES)),
+            texts: Mutex::new(LruCache::new(TEXTS)),
             turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(),
             hasher: RandomState::new(),
         }
@@ -71,6 +78,17 @@ impl Cache {
         }
         self.put(org, id, Arc::clone(&loaded));
         loaded
+    }
+
+    /// A long text by its digest, which never names another.
+    pub(super) fn text(&self, sha256: Sha256Hex) -> Option<Arc<str>> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).get(&sha256).cloned()
+    }
+
+    pub(super) fn put_text(&self, sha256: Sha256Hex, text: &str) {
+        if text.len() <= TEXT_LIMIT {
+            self.texts.lock().unwrap_or_else(PoisonError::into_inner).put(sha256, text.into());
+        }
     }
 
     fn entries(&self) -> std::sync::MutexGuard<'_, LruCache<(&'static str, OrgId, String), Entry>> {

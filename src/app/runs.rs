@@ -331,8 +331,13 @@ impl App {
 
     /// A text that lies beside the events.
     pub async fn long_text(&self, sha256: Sha256Hex) -> Result<String, Refused> {
+        if let Some(text) = self.cache.text(sha256) {
+            return Ok(text.as_ref().to_owned());
+        }
         let text = self.store.text(sha256).await?;
-        text.ok_or_else(|| Refused::Fault(format!("the text {sha256} is missing from the store").into()))
+        let text = text.ok_or_else(|| Refused::Fault(format!("the text {sha256} is missing from the store").into()))?;
+        self.cache.put_text(sha256, &text);
+        Ok(text)
     }
 
     /// The run's evidence with its texts, each held against the digest that the ledger recorded.

@@ -5,6 +5,7 @@ use crate::{
     cli::{Failure, say},
     config::{LogFormat, Serve},
     http::{self, Application},
+    store::Health,
 };
 use std::{io, sync::Arc};
 use tracing_subscriber::{EnvFilter, fmt::format::FmtSpan};
@@ -32,7 +33,15 @@ pub(super) async fn run(settings: &Serve) -> Result<(), Failure> {
             say(greeting);
         }
     }
-    running.until_asked_to_end().await?;
+    let mut health = app.store.health();
+    let outdated = async move {
+        // The channel closes only with the store itself.
+        let _ = health.wait_for(|health| *health == Health::Outdated).await;
+    };
+    running.until_asked_to_end(outdated).await?;
+    if *app.store.health().borrow() == Health::Outdated {
+        return Err("a newer version of the service has taken over the read models; this process has stopped".into());
+    }
     Ok(())
 }
 

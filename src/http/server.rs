@@ -96,14 +96,15 @@ impl Running {
         self.metrics.map(|address| format!("http://{address}/metrics"))
     }
 
-    /// Waits until the process is asked to end (SIGTERM or SIGINT), then ends in good order.
+    /// Waits until the process is asked to end (SIGTERM or SIGINT) or `over` comes, then ends in good order.
     ///
     /// # Errors
     /// The signals cannot be listened for.
-    pub async fn until_asked_to_end(self) -> io::Result<()> {
+    pub async fn until_asked_to_end(self, over: impl Future<Output = ()>) -> io::Result<()> {
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         tokio::select! {
             _ = term.recv() => {}
+            () = over => {}
             outcome = tokio::signal::ctrl_c() => outcome?,
         }
         self.stop().await;

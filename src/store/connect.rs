@@ -9,6 +9,11 @@ use sqlx::{
 };
 use std::{fs::File, path::PathBuf, str::FromStr, time::Duration};
 
+/// How many of a process's connections write: the appender, ordinary tables, a build of read models.
+const WRITERS: u32 = 4;
+/// How long a request waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(3);
+
 /// Which store to open.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -60,12 +65,12 @@ pub(super) async fn open(target: &Target) -> Result<Connected, ConnectError> {
         Target::Embedded(folder) => embedded(Folder(folder.clone())).await,
         Target::Postgres { url, migrate_url, connections } => {
             migrate_postgres(migrate_url.as_deref().unwrap_or(url), url).await?;
-            let pool = PgPoolOptions::new()
-                .max_connections(*connections)
-                .acquire_timeout(Duration::from_secs(3))
-                .connect_with(postgres_options(url, "views,ledger")?)
-                .await?;
-            Ok(Connected { read: Db::Postgres(pool.clone()), write: Db::Postgres(pool), lock: None })
+            // Apart, so that many readers never keep the appender waiting for a connection.
+            let options = postgres_options(url, "views,ledger")?;
+            let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
+            let read = pool(connections.saturating_sub(WRITERS).max(1)).connect_with(options.clone()).await?;
+            let write = pool(WRITERS).connect_with(options).await?;
+            Ok(Connected { read: Db::Postgres(read), write: Db::Postgres(write), lock: None })
         }
     }
 }
