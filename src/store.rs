@@ -6,20 +6,24 @@
 mod appender;
 mod batch;
 mod connect;
+mod fresh;
 mod loading;
 mod ordinary;
 mod reading;
 mod rebuild;
 mod sql;
 
-pub use appender::{Append, AppendError, Appended, Claim, NewEvent, NewReceipt, StreamAppend, StreamAppended};
+pub use appender::{
+    Append, AppendError, Appended, Claim, NewEvent, NewReceipt, StreamAppend, StreamAppended, aggregate_id,
+};
 pub use connect::{ConnectError, Target};
 pub use loading::{LoadError, Loaded, Replayed};
 pub use reading::KnownCommand;
 
+use fresh::Fresh;
 use projections::{Db, Model, on};
 use proof::digest::Sha256Hex;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{any::Any, collections::BTreeMap, path::PathBuf, sync::Arc};
 use tokio::{
     sync::{Mutex, mpsc, oneshot, watch},
     task::JoinHandle,
@@ -50,6 +54,7 @@ struct Inner {
     models: Vec<Model>,
     queue: mpsc::Sender<Request>,
     health: watch::Receiver<Health>,
+    fresh: Arc<Fresh>,
     appender: Mutex<Option<JoinHandle<()>>>,
     /// Holds the embedded store against a second writer for as long as the store lives.
     _lock: Option<std::fs::File>,
@@ -69,7 +74,8 @@ impl Store {
         rebuild::bring_up_to_date(&connected.write, &models).await?;
         let (queue, requests) = mpsc::channel(4096);
         let (report, health) = watch::channel(Health::Sound);
-        let appender = appender::Appender::new(connected.write.clone(), models.clone(), report);
+        let fresh = Arc::new(Fresh::new(matches!(connected.write, Db::Sqlite(_))));
+        let appender = appender::Appender::new(connected.write.clone(), models.clone(), report, Arc::clone(&fresh));
         let appender = tokio::spawn(appender.run(requests));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -78,6 +84,7 @@ impl Store {
                 models,
                 queue,
                 health,
+                fresh,
                 appender: Mutex::new(Some(appender)),
                 _lock: connected.lock,
             }),
@@ -110,6 +117,24 @@ impl Store {
         let gone = || AppendError::Unavailable("the service is shutting down".to_owned());
         self.inner.queue.send(Request { append, answer }).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
+    }
+
+    /// What `read` reads, or what it read before when none of the records it depends on has changed since. `weigh` says
+    /// about how many bytes it takes to keep.
+    pub async fn fresh<T: Any + Send + Sync, E>(
+        &self,
+        key: String,
+        records: &[&str],
+        weigh: fn(&T) -> usize,
+        read: impl Future<Output = Result<T, E>>,
+    ) -> Result<Arc<T>, E> {
+        if let Some(known) = self.inner.fresh.get(&key) {
+            return Ok(known);
+        }
+        let stamps = self.inner.fresh.stamps(records);
+        let value = Arc::new(read.await?);
+        self.inner.fresh.put(key, stamps, weigh(&value), Arc::clone(&value));
+        Ok(value)
     }
 
     /// The bytes of a blob.

@@ -329,6 +329,8 @@ pub struct WholeRun {
     pub evidence: Vec<EvidenceRow>,
     /// The checks of the audit that stands, in the author's order.
     pub checks: Vec<CheckRow>,
+    /// How many bytes the documents have that it was read from.
+    pub bytes: usize,
 }
 
 /// A run with its lists, read by one statement so that they belong together.
@@ -343,9 +345,17 @@ pub async fn whole_run(db: &Db, org: OrgId, id: RunId) -> sqlx::Result<Option<Wh
     let mut whole: Option<WholeRun> = None;
     for (part, _, doc) in rows {
         match (part, whole.as_mut()) {
-            (0, _) => whole = Some(WholeRun { row: model::read(&doc)?, evidence: vec![], checks: vec![] }),
-            (1, Some(whole)) => whole.evidence.push(model::read(&doc)?),
-            (_, Some(whole)) => whole.checks.push(model::read(&doc)?),
+            (0, _) => {
+                whole = Some(WholeRun { row: model::read(&doc)?, evidence: vec![], checks: vec![], bytes: doc.len() })
+            }
+            (1, Some(whole)) => {
+                whole.bytes += doc.len();
+                whole.evidence.push(model::read(&doc)?);
+            }
+            (_, Some(whole)) => {
+                whole.bytes += doc.len();
+                whole.checks.push(model::read(&doc)?);
+            }
             (_, None) => {}
         }
     }

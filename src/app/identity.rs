@@ -197,8 +197,7 @@ impl App {
         let session = self.tokens.read(token, now)?;
         let org = wanted.unwrap_or(session.org);
         let live = self.store.session(session.id, session.user, org, now.seconds()).await?;
-        let role = live.ok_or(Refused::Unauthorized)?.role;
-        match role.and_then(|role| Role::ALL.into_iter().find(|known| known.as_str() == role)) {
+        match (*live).ok_or(Refused::Unauthorized)?.role {
             Some(role) => Ok(Caller { actor: Actor::User(session.user), org, role, session: Some(session.id) }),
             None if wanted.is_some_and(|wanted| wanted != session.org) => Err(Refused::NotFound("organisation")),
             None => Err(Refused::Unauthorized),

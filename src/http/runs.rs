@@ -21,6 +21,7 @@ use crate::{
         upload,
     },
     outside::chance,
+    store::aggregate_id,
 };
 use actix_web::{
     HttpRequest, get, patch, post,
@@ -41,6 +42,7 @@ use projections::runs::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -232,9 +234,19 @@ async fn opened(app: &App, org_id: OrgId, head: &domain::Head, stamp: Stamp) -> 
     })
 }
 
-async fn whole(app: &App, org: OrgId, run: RunId) -> Reply<WholeRun> {
-    let whole = shown::whole_run(app.db(), org, run).await.map_err(Refused::from)?;
-    whole.ok_or_else(|| Problem::not_found("run"))
+async fn whole(app: &App, org: OrgId, run: RunId) -> Reply<Arc<Option<WholeRun>>> {
+    let record = aggregate_id(org, &run.uuid().to_string());
+    let whole =
+        app.store.fresh(format!("whole {record}"), &[&record], weight, shown::whole_run(app.db(), org, run)).await;
+    Ok(whole.map_err(Refused::from)?)
+}
+
+fn weight(whole: &Option<WholeRun>) -> usize {
+    whole.as_ref().map_or(0, |whole| whole.bytes)
+}
+
+fn known(whole: &Option<WholeRun>) -> Reply<&WholeRun> {
+    whole.as_ref().ok_or_else(|| Problem::not_found("run"))
 }
 
 async fn submission(app: &App, run: RunId, submission: &domain::Submission) -> Reply<Submission> {
@@ -267,6 +279,7 @@ async fn submission(app: &App, run: RunId, submission: &domain::Submission) -> R
 pub(crate) async fn show_run(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Tagged<Okay<RunView>>> {
     let Path((id,)) = path;
     let whole = whole(&app, caller.org, id).await?;
+    let whole = known(&whole)?;
     let head = &whole.row.head;
     let pinned = head.opened()?.sheet.as_ref();
     let flight_sheet = match pinned {
@@ -536,6 +549,7 @@ pub(crate) async fn audit_run(
 #[get("/runs/{run_id}/checks")]
 pub(crate) async fn list_checks(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Okay<ChecksList>> {
     let whole = whole(&app, caller.org, path.0.0).await?;
+    let whole = known(&whole)?;
     Ok(Okay(ChecksList { checks: whole.checks().into_iter().map(|(id, outcome)| Check::of(id, outcome)).collect() }))
 }
 
@@ -544,6 +558,7 @@ pub(crate) async fn list_checks(caller: May<Read>, app: Data<App>, path: Path<(R
 #[get("/runs/{run_id}/flags")]
 pub(crate) async fn list_flags(caller: May<Read>, app: Data<App>, path: Path<(RunId,)>) -> Reply<Okay<FlagsList>> {
     let whole = whole(&app, caller.org, path.0.0).await?;
+    let whole = known(&whole)?;
     Ok(Okay(FlagsList::of(&whole.checks())))
 }
 

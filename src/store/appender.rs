@@ -3,11 +3,12 @@
 use super::{
     Health, Request,
     batch::{Batch, Rejected},
+    fresh::Fresh,
     sql::Tx,
 };
 use aggregates::{ids::OrgId, text::Blob};
 use projections::{Db, Model};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 /// The most commands that are committed together.
@@ -91,7 +92,7 @@ impl StreamAppend {
 }
 
 /// An aggregate's id on the ledger: always built from the organisation, so that no loader can cross to another.
-pub(super) fn aggregate_id(org: OrgId, id: &str) -> String {
+pub fn aggregate_id(org: OrgId, id: &str) -> String {
     format!("{}/{id}", org.on_ledger())
 }
 
@@ -179,6 +180,7 @@ pub(super) struct Appender {
     db: Db,
     models: Vec<Model>,
     health: watch::Sender<Health>,
+    fresh: Arc<Fresh>,
 }
 
 /// Why a batch failed as a whole.
@@ -199,8 +201,8 @@ enum Scope {
 }
 
 impl Appender {
-    pub(super) fn new(db: Db, models: Vec<Model>, health: watch::Sender<Health>) -> Self {
-        Self { db, models, health }
+    pub(super) fn new(db: Db, models: Vec<Model>, health: watch::Sender<Health>, fresh: Arc<Fresh>) -> Self {
+        Self { db, models, health, fresh }
     }
 
     /// Commits what waits until it is asked to end.
@@ -276,6 +278,9 @@ impl Appender {
                 }
                 failure => failure,
             })?;
+            for event in batch.events() {
+                self.fresh.changed(&event.aggregate_id);
+            }
             self.report(stalled);
         } else {
             // Nothing to write: the lock is given back.

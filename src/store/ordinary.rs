@@ -1,16 +1,18 @@
 //! The ordinary tables: what may be lost or rewritten without touching the ledger.
 
 use super::Store;
+use aggregates::identity::roles::Role;
 use aggregates::ids::{ApiKeyId, Id, OrgId, UserId};
 use projections::on;
 use proof::digest::Sha256Hex;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Who a session is of, and what it may do in the organisation asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveSession {
     /// The person's role there; none when they are not an active member.
-    pub role: Option<String>,
+    pub role: Option<Role>,
 }
 
 impl Store {
@@ -54,11 +56,27 @@ impl Store {
     /// Ends a session: its token stops working at once, on every process.
     pub async fn end_session(&self, id: Uuid) -> sqlx::Result<()> {
         const SQL: &str = "DELETE FROM sessions WHERE session_id = $1";
-        on!(self.write(), pool => sqlx::query(SQL).bind(id.to_string()).execute(pool).await.map(drop))
+        on!(self.write(), pool => sqlx::query(SQL).bind(id.to_string()).execute(pool).await.map(drop))?;
+        self.inner.fresh.changed(&id.to_string());
+        Ok(())
     }
 
     /// The session, when it has not ended, with the person's role in an organisation.
-    pub async fn session(&self, id: Uuid, user: UserId, org: OrgId, now: i64) -> sqlx::Result<Option<LiveSession>> {
+    pub async fn session(
+        &self,
+        id: Uuid,
+        user: UserId,
+        org: OrgId,
+        now: i64,
+    ) -> sqlx::Result<Arc<Option<LiveSession>>> {
+        let (session, person) = (id.to_string(), user.uuid().to_string());
+        let organisation = super::aggregate_id(org, &org.uuid().to_string());
+        let key = format!("session {session} {organisation}");
+        // A token is read before this and has the session's own end, so an entry does not outlive the session.
+        self.fresh(key, &[&session, &person, &organisation], |_| 256, self.read_session(id, user, org, now)).await
+    }
+
+    async fn read_session(&self, id: Uuid, user: UserId, org: OrgId, now: i64) -> sqlx::Result<Option<LiveSession>> {
         const SQL: &str = "SELECT m.role FROM sessions s LEFT JOIN memberships m \
              ON m.org_id = $3 AND m.id = s.user_id AND m.status = 'active' \
              WHERE s.session_id = $1 AND s.user_id = $2 AND s.expires_at > $4";
@@ -66,13 +84,16 @@ impl Store {
             let query = sqlx::query_scalar(SQL).bind(id.to_string()).bind(user.uuid().to_string());
             query.bind(org.on_ledger()).bind(now).fetch_optional(pool).await
         })?;
-        Ok(role.map(|role| LiveSession { role }))
+        let known = |role: String| Role::ALL.into_iter().find(|known| known.as_str() == role);
+        Ok(role.map(|role| LiveSession { role: role.and_then(known) }))
     }
 
     /// Ends every session of a person.
     pub async fn end_sessions_of(&self, user: UserId) -> sqlx::Result<()> {
         const SQL: &str = "DELETE FROM sessions WHERE user_id = $1";
-        on!(self.write(), pool => sqlx::query(SQL).bind(user.uuid().to_string()).execute(pool).await.map(drop))
+        on!(self.write(), pool => sqlx::query(SQL).bind(user.uuid().to_string()).execute(pool).await.map(drop))?;
+        self.inner.fresh.changed(&user.uuid().to_string());
+        Ok(())
     }
 
     /// Keeps a person's wrapped key.
