@@ -414,3 +414,6 @@ impl Decider for Run {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
