@@ -105,3 +105,6 @@ impl Decider for Receipt {
         self.minted = Some((**minted).clone());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,3 +19,6 @@ pub use model::{Model, ReadModel};
 pub fn models() -> Vec<Model> {
     [identity::models(), rulebooks::models(), runs::models(), ledger::models()].concat()
 }
+
+#[cfg(test)]
+mod tests;

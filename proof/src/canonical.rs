@@ -38,6 +38,15 @@ pub fn check(bytes: &[u8]) -> Result<(), CanonicalError> {
     scan::check(bytes)
 }
 
+/// The members of a canonical object that have these names, as they are written in it; `None` where there is no such
+/// member. A name is one that is written without escapes.
+///
+/// # Errors
+/// The bytes are not a canonical object, with the first byte at which it shows.
+pub fn members<'a, const N: usize>(bytes: &'a [u8], names: [&str; N]) -> Result<[Option<&'a [u8]>; N], CanonicalError> {
+    scan::members(bytes, names)
+}
+
 /// Why a value has no canonical form or why bytes are not in it, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{departure} (at {place})")]

@@ -26,10 +26,28 @@ fn to_hex(bytes: &[u8; 32]) -> Result<[u8; 64], hex::FromHexError> {
 }
 
 fn from_hex(text: &str) -> Result<[u8; 32], NotADigest> {
+    let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| NotADigest)?;
     let mut bytes = [0; 32];
-    hex::decode_to_slice(text, &mut bytes).map_err(|_| NotADigest)?;
-    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Err(NotADigest) } else { Ok(bytes) }
+    let mut seen = 0;
+    for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks().0) {
+        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        seen |= high | low;
+        *byte = high << 4 | low;
+    }
+    if seen > 0x0f { Err(NotADigest) } else { Ok(bytes) }
 }
+
+/// What each byte is worth as a lowercase hexadecimal digit; 255 when it is none.
+const VALUES: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let digits = b"0123456789abcdef";
+    let mut value = 0;
+    while value < digits.len() {
+        values[digits[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
 
 /// One type for each hash function, so that the digests of two chains cannot be mistaken for one
 /// another.
@@ -99,6 +117,7 @@ digests! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_empty_text_has_the_digest_of_fips_180_4() {
@@ -114,6 +133,24 @@ mod tests {
         assert_eq!(blake3(b"").to_string(), text);
         assert_eq!(serde_json::from_str::<Blake3Hex>(&format!("\"{text}\"")).unwrap(), blake3(b""));
         assert_eq!(text[1..].parse::<Blake3Hex>(), Err(NotADigest));
+    }
+
+    proptest! {
+        #[test]
+        fn only_64_lowercase_hexadecimal_digits_are_a_digest(
+            digits in "[0-9a-f]{64}", at in 0_usize..64, other: char, length in 0_usize..130,
+        ) {
+            let digest: Sha256Hex = digits.parse().unwrap();
+            prop_assert_eq!(hex::decode(&digits).unwrap(), digest.as_bytes());
+            prop_assert_eq!(digest.to_string(), digits.as_str());
+            let mut changed: String = digits.chars().take(at).collect();
+            changed.push(other);
+            changed.extend(digits.chars().skip(at + 1));
+            let is_digit = matches!(other, '0'..='9' | 'a'..='f');
+            prop_assert_eq!(changed.parse::<Sha256Hex>().is_ok(), is_digit);
+            let repeated: String = digits.chars().cycle().take(length).collect();
+            prop_assert_eq!(repeated.parse::<Sha256Hex>().is_ok(), length == 64);
+        }
     }
 
     #[test]

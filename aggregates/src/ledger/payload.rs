@@ -39,6 +39,7 @@ pub struct Payload {
     ownership: Ownership,
     engine: Engine,
     events: Events,
+    agent_profile: Option<SealedProfile>,
 }
 
 /// The receipt's own coordinates.
@@ -103,7 +104,11 @@ struct SealedRun {
     lane: Lane,
     project: Project,
     inputs_sha256: Sha256Hex,
-    agent_profile_id: Option<AgentProfileId>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct SealedProfile {
+    id: AgentProfileId,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -152,6 +157,8 @@ struct SealedEvidence {
 struct SealedCheck {
     id: CheckId,
     key: String,
+    /// The key again, under the name that existing clients read.
+    check_key: String,
     label: String,
     category: CheckCategory,
     kind: CheckKind,
@@ -213,7 +220,6 @@ impl Payload {
                 lane: opened.lane,
                 project: around.project,
                 inputs_sha256: opened.inputs.sha256,
-                agent_profile_id: opened.agent_profile,
             },
             flight_sheet: SealedSheet {
                 id: sheet.id,
@@ -247,6 +253,7 @@ impl Payload {
                 .map(|(id, check)| SealedCheck {
                     id,
                     key: check.key.clone(),
+                    check_key: check.key.clone(),
                     label: check.label.clone(),
                     category: check.category,
                     kind: check.kind,
@@ -277,6 +284,10 @@ impl Payload {
             },
             engine: Engine { name: audit.engine.0.clone(), version: audit.engine.1.clone() },
             events: around.events,
+            agent_profile: opened.agent_profile.map(|id| SealedProfile { id }),
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,3 +114,6 @@ pub fn library_sheet_id(slug: &str) -> SheetId {
     chance.copy_from_slice(&digest[..10]);
     SheetId::from_uuid(Builder::from_unix_timestamp_millis(LIBRARY_BEGAN, &chance).into_uuid())
 }
+
+#[cfg(test)]
+mod tests;

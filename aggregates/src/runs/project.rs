@@ -100,3 +100,6 @@ impl Decider for Project {
         self.slug.clone_from(slug);
     }
 }
+
+#[cfg(test)]
+mod tests;

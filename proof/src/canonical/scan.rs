@@ -4,13 +4,41 @@ use super::{CanonicalError, Departure, MAX_DEPTH, MAX_SAFE_INTEGER, text};
 
 /// See [`super::check`].
 pub(super) fn check(bytes: &[u8]) -> Result<(), CanonicalError> {
+    whole(bytes, Scan::value)
+}
+
+/// See [`super::members`].
+pub(super) fn members<'a, const N: usize>(
+    bytes: &'a [u8],
+    names: [&str; N],
+) -> Result<[Option<&'a [u8]>; N], CanonicalError> {
+    let mut found = [None; N];
+    whole(bytes, |scan| {
+        if scan.peek() != Some(b'{') {
+            return Err(Departure::Expected("an object"));
+        }
+        scan.nested(|scan| {
+            scan.entries(|key, value| {
+                for (name, place) in names.iter().zip(&mut found) {
+                    if name.as_bytes() == key {
+                        *place = Some(value);
+                    }
+                }
+            })
+        })
+    })?;
+    Ok(found)
+}
+
+/// Scans bytes that hold this and nothing else.
+fn whole<'a>(bytes: &'a [u8], what: impl FnOnce(&mut Scan<'a>) -> Scanned) -> Result<(), CanonicalError> {
     let mut scan = Scan { bytes, at: 0, depth: 0 };
     let scanned = match std::str::from_utf8(bytes) {
         Err(error) => {
             scan.at = error.valid_up_to();
             Err(Departure::NotUtf8)
         }
-        Ok(_) => scan.value().and_then(|()| match scan.peek() {
+        Ok(_) => what(&mut scan).and_then(|()| match scan.peek() {
             None => Ok(()),
             Some(_) => Err(Departure::Expected("its end")),
         }),
@@ -24,6 +52,15 @@ struct Scan<'a> {
     at: usize,
     /// How many arrays and objects are open.
     depth: usize,
+}
+
+/// A string as it is written.
+#[derive(Clone, Copy)]
+struct Written<'a> {
+    /// What is between the quotation marks.
+    inside: &'a [u8],
+    /// Whether anything in it is escaped.
+    escapes: bool,
 }
 
 type Scanned<T = ()> = Result<T, Departure>;
@@ -64,7 +101,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn nested(&mut self, scan: fn(&mut Self) -> Scanned) -> Scanned {
+    fn nested(&mut self, scan: impl FnOnce(&mut Self) -> Scanned) -> Scanned {
         if self.depth == MAX_DEPTH {
             return Err(Departure::TooDeep);
         }
@@ -88,6 +125,11 @@ impl<'a> Scan<'a> {
     }
 
     fn object(&mut self) -> Scanned {
+        self.entries(|_, _| {})
+    }
+
+    /// An object's entries, each shown as it is written: the key between its quotation marks, and the value.
+    fn entries(&mut self, mut show: impl FnMut(&'a [u8], &'a [u8])) -> Scanned {
         if self.pass(b'}') {
             return Ok(());
         }
@@ -95,7 +137,7 @@ impl<'a> Scan<'a> {
         loop {
             let start = self.at;
             let key = self.string()?;
-            if !key.is_ascii() {
+            if !key.inside.is_ascii() {
                 return self.fail(start, Departure::Key);
             }
             match before.map(|before| in_order(before, key)) {
@@ -104,29 +146,34 @@ impl<'a> Scan<'a> {
                 _ => before = Some(key),
             }
             self.expect(b':', "a colon")?;
+            let value = self.rest();
+            let start = self.at;
             self.value()?;
+            show(key.inside, value.get(..self.at - start).unwrap_or_default());
             if !self.pass(b',') {
                 return self.expect(b'}', "a comma or a closing brace");
             }
         }
     }
 
-    /// What is between the quotation marks, still escaped.
-    fn string(&mut self) -> Scanned<&'a [u8]> {
+    fn string(&mut self) -> Scanned<Written<'a>> {
         self.expect(b'"', "a quotation mark")?;
         let inside = self.rest();
         let start = self.at;
+        let mut escapes = false;
         loop {
-            let rest = self.rest();
-            self.at += rest.iter().position(|byte| text::needs_escape(*byte)).unwrap_or(rest.len());
+            self.at += text::plain(self.rest());
             match self.peek() {
                 Some(b'"') => {
                     let length = self.at - start;
                     self.at += 1;
-                    return Ok(inside.get(..length).unwrap_or_default());
+                    return Ok(Written { inside: inside.get(..length).unwrap_or_default(), escapes });
                 }
                 Some(b'\\') => match unescape(self.rest()) {
-                    Some((_, length)) => self.at += length,
+                    Some((_, length)) => {
+                        escapes = true;
+                        self.at += length;
+                    }
                     None => return Err(Departure::Escape),
                 },
                 Some(_) => return Err(Departure::Escape),
@@ -187,9 +234,9 @@ fn unescape(bytes: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// The order of two keys, given as they are written.
-fn in_order(a: &[u8], b: &[u8]) -> std::cmp::Ordering {
-    if a.contains(&b'\\') || b.contains(&b'\\') { characters(a).cmp(characters(b)) } else { a.cmp(b) }
+/// The order of two keys.
+fn in_order(a: Written<'_>, b: Written<'_>) -> std::cmp::Ordering {
+    if a.escapes || b.escapes { characters(a.inside).cmp(characters(b.inside)) } else { a.inside.cmp(b.inside) }
 }
 
 /// The characters of an ASCII key that is canonically written.

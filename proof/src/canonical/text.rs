@@ -5,16 +5,41 @@
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     out.push(b'"');
-    while let Some(plain) = rest.iter().position(|byte| needs_escape(*byte)) {
-        let (before, after) = rest.split_at(plain);
+    loop {
+        let (before, after) = rest.split_at(plain(rest));
         out.extend_from_slice(before);
-        if let Some((byte, after)) = after.split_first() {
-            escape(out, *byte);
-            rest = after;
-        }
+        let Some((byte, after)) = after.split_first() else { break };
+        escape(out, *byte);
+        rest = after;
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// How many bytes come before the first one that a string may hold only escaped. Eight at a time: most of what is
+/// hashed and verified is text.
+pub(crate) fn plain(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        let marks = escapes(u64::from_le_bytes(*eight));
+        if marks != 0 {
+            return bytes.len() - rest.len() + (marks.trailing_zeros() / 8) as usize;
+        }
+        rest = after;
+    }
+    bytes.len() - rest.len() + rest.iter().position(|byte| needs_escape(*byte)).unwrap_or(rest.len())
+}
+
+/// The highest bit of each byte that needs an escape. A borrow can mark a byte above one that needs it, never below,
+/// so the lowest mark is right.
+const fn escapes(eight: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+    const fn below(eight: u64, least: u8) -> u64 {
+        eight.wrapping_sub(ONES * least as u64) & !eight
+    }
+    let quotation = below(eight ^ (ONES * b'"' as u64), 1);
+    let backslash = below(eight ^ (ONES * b'\\' as u64), 1);
+    (below(eight, 0x20) | quotation | backslash) & HIGHEST
 }
 
 /// Whether a string may hold the byte only escaped.
@@ -68,4 +93,27 @@ pub(crate) fn padded(out: &mut Vec<u8>, number: u64, width: usize) {
     integer(&mut digits, number);
     out.resize(out.len() + width.saturating_sub(digits.len()), b'0');
     out.extend_from_slice(&digits);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_byte_that_needs_an_escape_is_found(
+            bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x1e_u8..=0x23, 0x5b_u8..=0x5d, 0x7f_u8..=0xa3], 0..40)
+        ) {
+            let first = bytes.iter().position(|byte| needs_escape(*byte)).unwrap_or(bytes.len());
+            prop_assert_eq!(plain(&bytes), first);
+        }
+
+        #[test]
+        fn behind_plain_bytes_too(before in "[a-zé]{0,30}", byte: u8, after in "[ -~]{0,20}") {
+            let bytes = [before.as_bytes(), &[byte], after.as_bytes()].concat();
+            let first = bytes.iter().position(|byte| needs_escape(*byte)).unwrap_or(bytes.len());
+            prop_assert_eq!(plain(&bytes), first);
+        }
+    }
 }
