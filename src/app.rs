@@ -4,6 +4,7 @@ mod application;
 mod cache;
 pub mod identity;
 mod ledger;
+pub mod members;
 pub mod refused;
 mod rulebooks;
 pub mod runs;

@@ -83,6 +83,12 @@ impl Store {
         })
     }
 
+    /// A person's wrapped key, while there is one.
+    pub async fn person_key(&self, user: UserId) -> sqlx::Result<Option<Vec<u8>>> {
+        const SQL: &str = "SELECT wrapped FROM person_keys WHERE user_id = $1";
+        on!(self.read(), pool => sqlx::query_scalar(SQL).bind(user.uuid().to_string()).fetch_optional(pool).await)
+    }
+
     /// Drops a person's key: what was encrypted under it can never be read again.
     pub async fn drop_person_key(&self, user: UserId) -> sqlx::Result<()> {
         const SQL: &str = "DELETE FROM person_keys WHERE user_id = $1";
@@ -103,7 +109,7 @@ impl Store {
         Ok(holder.and_then(|holder| Uuid::try_parse(&holder).ok()).map(Id::from_uuid))
     }
 
-    /// A person gives up their address.
+    /// Takes an address from a person who was erased.
     pub async fn free_address(&self, hmac: &str, user: UserId) -> sqlx::Result<()> {
         const SQL: &str =
             "DELETE FROM claims WHERE org_id = 'system' AND scope = 'the e-mail address' AND key = $1 AND holder = $2";

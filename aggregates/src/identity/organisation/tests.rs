@@ -94,7 +94,11 @@ fn who_is_no_member_cannot_be_changed() {
 fn the_last_active_admin_stays() {
     let user = person(1);
     let last = |events: Vec<OrganisationEvent>| {
-        for command in [ChangeRole { user, role: Role::Auditor, by: Actor::Service }, DeactivateMember { user }, RemoveMember { user }] {
+        for command in [
+            ChangeRole { user, role: Role::Auditor, by: Actor::Service },
+            DeactivateMember { user },
+            RemoveMember { user },
+        ] {
             given::<Organisation>(events.clone()).when(command).refused(OrganisationRefusal::LastAdmin);
         }
     };
@@ -245,9 +249,7 @@ fn a_person_is_invited_while_no_other_invitation_holds() {
     given::<Organisation>(open.clone())
         .when(invite(8, 2, Role::Viewer, 99))
         .refused(OrganisationRefusal::AlreadyInvited);
-    given::<Organisation>(open.clone())
-        .when(invite(8, 3, Role::Viewer, 50))
-        .then([invited(8, 3, Role::Viewer, 50)]);
+    given::<Organisation>(open.clone()).when(invite(8, 3, Role::Viewer, 50)).then([invited(8, 3, Role::Viewer, 50)]);
     // From the second on in which the first is void.
     given::<Organisation>(open).when(invite(8, 2, Role::Viewer, 100)).then([invited(8, 2, Role::Viewer, 100)]);
     let withdrawn = founded_then([first, InvitationWithdrawn { invitation: invitation(7) }]);
@@ -279,10 +281,9 @@ fn an_invitation_is_accepted_once_and_before_it_expires() {
 fn an_older_invitation_of_the_same_person_is_void() {
     let twice = founded_then([invited(7, 2, Role::Admin, 0), invited(8, 2, Role::Viewer, 100)]);
     given::<Organisation>(twice.clone()).when(accept(7, 101)).refused(OrganisationRefusal::NotInvited);
-    given::<Organisation>(twice).when(accept(8, 101)).then([
-        InvitationAccepted { invitation: invitation(8) },
-        MemberAdded { user: person(2), role: Role::Viewer },
-    ]);
+    given::<Organisation>(twice)
+        .when(accept(8, 101))
+        .then([InvitationAccepted { invitation: invitation(8) }, MemberAdded { user: person(2), role: Role::Viewer }]);
 }
 
 #[test]
