@@ -347,6 +347,7 @@ async fn an_erased_person_is_nowhere_shown_again(store: Store) {
     let opened = store::Store::open(&target, projections::models()).await.unwrap();
     opened.rebuild(|_, _| {}).await.unwrap();
     opened.close().await;
+    drop(opened);
     let service = service.restart().await;
     assert_eq!(shown().await, before);
 

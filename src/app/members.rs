@@ -16,7 +16,7 @@ use aggregates::{
     identity::{
         actor::Actor,
         address::EmailAddress,
-        organisation::{MembershipStatus, Organisation, OrganisationCommand, OrganisationEvent, OrganisationRefusal},
+        organisation::{MembershipStatus, Organisation, OrganisationCommand, OrganisationEvent},
         roles::Role,
         user::{User, UserCommand},
     },
@@ -264,10 +264,8 @@ impl App {
         let organisation = self.current::<Organisation>(org, &org_stream).await?;
         let person = self.current::<User>(OrgId::SYSTEM, &user_stream).await?;
         let accept = OrganisationCommand::AcceptInvitation { id: invited.id, at: clock::now() };
-        let joined = organisation.state.decide(accept).map_err(|refusal| match refusal {
-            OrganisationRefusal::NotInvited | OrganisationRefusal::InvitationExpired => Refused::Unauthorized,
-            refusal => Refused::rule(refusal),
-        })?;
+        // Used, expired or withdrawn: all the same to whoever holds the token.
+        let joined = organisation.state.decide(accept).map_err(|_| Refused::Unauthorized)?;
         let name = name.map(|name| personal::seal(&key, user, "name", name)).transpose()?;
         let introduced = if !person.state.is_known() {
             Some(UserCommand::Register { id: user, email: invited.email.clone(), name })
