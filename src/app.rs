@@ -172,6 +172,7 @@ impl App {
             sheets: Sheets::default(),
             key_uses: identity::KeyUses::default(),
         };
+        app.store.drop_keys_of_the_erased().await.map_err(Refused::from)?;
         app.publish_library().await?;
         Ok(app)
     }

@@ -51,6 +51,8 @@ impl Records {
         records.insert("users", admin.user_id().to_owned());
         records.insert("members", admin.user_id().to_owned());
         let invitation = json!({"email": format!("invited-by-{}@example.org", admin.user_id()), "role": "viewer"});
+        let key = admin.post(&format!("/api/v1/orgs/{}/api-keys", admin.org_id()));
+        records.insert("api-keys", id(&key.json(json!({"name": "pipeline", "role": "viewer"})).await.created()));
         records.insert("invites", id(&admin.post("/org/invites").json(invitation).await.created()));
 
         let project = id(&admin.post("/projects").json(json!({"name": "Bridge"})).await.created());

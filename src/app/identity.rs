@@ -118,7 +118,7 @@ impl App {
     /// its admin.
     pub async fn sign_in(&self, token: &str) -> Result<SignedIn, Refused> {
         let digest = sha256(token.as_bytes());
-        let sealed = self.store.take_sign_in(digest, clock::now().seconds()).await?.ok_or(Refused::Unauthorized)?;
+        let sealed = self.store.take_sign_in(digest, clock::now().seconds()).await?.ok_or(Refused::VoidLink)?;
         let address = personal::open_address(&self.keys, digest, &sealed)?;
         let user = self.known_or_signed_up(&address).await?;
         let memberships = shown::memberships(self.db(), user).await?;

@@ -234,7 +234,7 @@ impl App {
             return Err(Refused::Invalid("name", format!("a person's name has at most {NAME_LIMIT} characters")));
         }
         let found = shown::invitation_by_token(self.db(), sha256(token.as_bytes())).await?;
-        let (org, invited) = found.ok_or(Refused::Unauthorized)?;
+        let (org, invited) = found.ok_or(Refused::VoidLink)?;
         let user = invited.email.person;
         for _ in 0..TRIES {
             match self.come_in(org, &invited, name).await {
@@ -256,7 +256,7 @@ impl App {
         let (org_stream, user_stream) = (stream_id(org), stream_id(user));
         let _turn = self.cache.turn::<Organisation>(org, &org_stream).await;
         // Without their key the person was erased, and nobody is left to come in.
-        let wrapped = self.store.person_key(user).await?.ok_or(Refused::Unauthorized)?;
+        let wrapped = self.store.person_key(user).await?.ok_or(Refused::VoidLink)?;
         let key = personal::unwrap(&self.keys, user, &wrapped)?;
         let address: EmailAddress = personal::open(Some(&key), "email", &invited.email)?
             .parse()
@@ -265,7 +265,7 @@ impl App {
         let person = self.current::<User>(OrgId::SYSTEM, &user_stream).await?;
         let accept = OrganisationCommand::AcceptInvitation { id: invited.id, at: clock::now() };
         // Used, expired or withdrawn: all the same to whoever holds the token.
-        let joined = organisation.state.decide(accept).map_err(|_| Refused::Unauthorized)?;
+        let joined = organisation.state.decide(accept).map_err(|_| Refused::VoidLink)?;
         let name = name.map(|name| personal::seal(&key, user, "name", name)).transpose()?;
         let introduced = if !person.state.is_known() {
             Some(UserCommand::Register { id: user, email: invited.email.clone(), name })

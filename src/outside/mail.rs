@@ -210,6 +210,16 @@ mod tests {
         assert!(mail.text.contains("once and for 30 minutes") && mail.html.contains("once and for 30 minutes"));
     }
 
+    #[test]
+    fn the_invitation_says_by_whom_and_quotes_what_others_wrote() {
+        let to = "bob@example.net".parse().expect("an address");
+        let mail = Mail::invitation(to, "<b>A & B</b>", "https://grc.example.com/auth/callback?invite=abc", 7);
+        assert!(mail.text.contains("with <b>A & B</b> on") && mail.text.contains("\nhttps://grc.example.com/"));
+        assert!(mail.html.contains("with &lt;b&gt;A &amp; B&lt;/b&gt; on") && !mail.html.contains("<b>"));
+        assert!(mail.text.contains("once and for 7 days") && mail.html.contains("once and for 7 days"));
+        assert_eq!(mail.subject, "You are invited to Defendable");
+    }
+
     #[tokio::test]
     async fn a_mail_reaches_the_server_in_both_forms() {
         let (url, heard) = server("250 ok").await;

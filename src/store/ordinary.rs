@@ -95,6 +95,15 @@ impl Store {
         on!(self.write(), pool => sqlx::query(SQL).bind(user.uuid().to_string()).execute(pool).await.map(drop))
     }
 
+    /// Drops the keys of all who were erased: the ledger's erasures, replayed over keys that came back with a restore, or
+    /// that a crash left behind.
+    pub async fn drop_keys_of_the_erased(&self) -> sqlx::Result<()> {
+        // A person has an address as long as they are not erased; sealed, it is an object.
+        const SQL: &str = "DELETE FROM person_keys WHERE user_id IN \
+             (SELECT id FROM people WHERE org_id = 'system' AND doc LIKE '%\"email\":null%')";
+        on!(self.write(), pool => sqlx::query(SQL).execute(pool).await.map(drop))
+    }
+
     /// Who holds a claim.
     pub async fn holder(&self, org: OrgId, scope: &str, key: &str) -> sqlx::Result<Option<String>> {
         const SQL: &str = "SELECT holder FROM claims WHERE org_id = $1 AND scope = $2 AND key = $3";
