@@ -4,6 +4,7 @@ mod application;
 mod cache;
 pub mod identity;
 mod ledger;
+pub mod members;
 pub mod refused;
 mod rulebooks;
 pub mod runs;
@@ -171,6 +172,7 @@ impl App {
             sheets: Sheets::default(),
             key_uses: identity::KeyUses::default(),
         };
+        app.store.drop_keys_of_the_erased().await.map_err(Refused::from)?;
         app.publish_library().await?;
         Ok(app)
     }

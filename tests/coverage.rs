@@ -49,6 +49,11 @@ impl Records {
         let mut records = BTreeMap::from(SHARED.map(|(collection, record)| (collection, record.to_owned())));
         records.insert("orgs", admin.org_id().to_owned());
         records.insert("users", admin.user_id().to_owned());
+        records.insert("members", admin.user_id().to_owned());
+        let invitation = json!({"email": format!("invited-by-{}@example.org", admin.user_id()), "role": "viewer"});
+        let key = admin.post(&format!("/api/v1/orgs/{}/api-keys", admin.org_id()));
+        records.insert("api-keys", id(&key.json(json!({"name": "pipeline", "role": "viewer"})).await.created()));
+        records.insert("invites", id(&admin.post("/org/invites").json(invitation).await.created()));
 
         let project = id(&admin.post("/projects").json(json!({"name": "Bridge"})).await.created());
         let run = json!({"project_id": project, "flight_sheet_id": "cre_memo_dscr_ltv_v1"});

@@ -40,6 +40,8 @@ kinds! {
     OrgId = Org "org";
     /// A person.
     UserId = User "usr";
+    /// An invitation into an organisation.
+    InvitationId = Invitation "inv";
     /// An API key.
     ApiKeyId = ApiKey "key";
     /// A project.

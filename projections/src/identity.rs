@@ -14,7 +14,7 @@ use aggregates::{
         roles::Role,
         user::UserEvent,
     },
-    ids::{ApiKeyId, OrgId, UserId},
+    ids::{ApiKeyId, InvitationId, OrgId, UserId},
     personal::Sealed,
     time::Time,
 };
@@ -23,7 +23,13 @@ use serde::{Deserialize, Serialize};
 
 /// The models of this context.
 pub fn models() -> Vec<Model> {
-    vec![Model::of::<People>(), Model::of::<Organisations>(), Model::of::<Memberships>(), Model::of::<ApiKeys>()]
+    vec![
+        Model::of::<People>(),
+        Model::of::<Organisations>(),
+        Model::of::<Memberships>(),
+        Model::of::<Invitations>(),
+        Model::of::<ApiKeys>(),
+    ]
 }
 
 /// One row per person: the only table with personal data, encrypted. It is read open with the person's key.
@@ -166,7 +172,11 @@ impl ReadModel for Memberships {
             | MemberDeactivated { user }
             | MemberReactivated { user }
             | MemberRemoved { user } => vec![Row::known(user.uuid())],
-            OrganisationFounded { .. } | SettingsChanged { .. } => vec![],
+            OrganisationFounded { .. }
+            | MemberInvited { .. }
+            | InvitationWithdrawn { .. }
+            | InvitationAccepted { .. }
+            | SettingsChanged { .. } => vec![],
         }
     }
 
@@ -184,13 +194,93 @@ impl ReadModel for Memberships {
             MemberDeactivated { .. } => row.status = MembershipStatus::Inactive,
             MemberReactivated { .. } => row.status = MembershipStatus::Active,
             MemberRemoved { .. } => return None,
-            MemberAdded { .. } | OrganisationFounded { .. } | SettingsChanged { .. } => {}
+            MemberAdded { .. }
+            | OrganisationFounded { .. }
+            | MemberInvited { .. }
+            | InvitationWithdrawn { .. }
+            | InvitationAccepted { .. }
+            | SettingsChanged { .. } => {}
         }
         Some(row)
     }
 
     fn cells(doc: &MembershipRow) -> Vec<Cell> {
         vec![Cell::text(doc.user.uuid()), Cell::text(doc.role.as_str()), Cell::text(doc.status.as_str())]
+    }
+}
+
+/// One row per invitation that was not withdrawn.
+pub struct Invitations;
+
+/// An invitation into an organisation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InvitationRow {
+    /// Its id.
+    pub id: InvitationId,
+    /// The address of the person who is asked in, sealed for them.
+    pub email: Sealed,
+    /// As what.
+    pub role: Role,
+    /// SHA-256 of the token in its link.
+    pub token_hash: Sha256Hex,
+    /// The first second in which it is void.
+    pub expires_at: Time,
+    /// When it was accepted, if it was.
+    pub accepted_at: Option<Time>,
+    /// When it was sent and changed.
+    pub stamp: Stamp,
+}
+
+impl ReadModel for Invitations {
+    const TABLE: Table = Table {
+        name: "invitations",
+        version: 1,
+        essential: true,
+        columns: &[
+            Column { name: "person", kind: CellKind::Text },
+            Column { name: "token_hash", kind: CellKind::Text },
+        ],
+        indexes: &[Index { columns: &["token_hash"], unique: true }],
+    };
+    type Doc = InvitationRow;
+
+    fn touches(event: &Recorded<'_>) -> Vec<Row> {
+        use OrganisationEvent::*;
+        match &event.happened {
+            Happened::Organisation(MemberInvited { invitation, .. }) => vec![Row::new(invitation.uuid())],
+            Happened::Organisation(InvitationWithdrawn { invitation } | InvitationAccepted { invitation }) => {
+                vec![Row::known(invitation.uuid())]
+            }
+            _ => vec![],
+        }
+    }
+
+    fn fold(_: &str, doc: Option<InvitationRow>, event: &Recorded<'_>) -> Option<InvitationRow> {
+        use OrganisationEvent::*;
+        match (&event.happened, doc) {
+            (Happened::Organisation(MemberInvited { invitation, email, role, token_hash, expires_at }), _) => {
+                Some(InvitationRow {
+                    id: *invitation,
+                    email: email.clone(),
+                    role: *role,
+                    token_hash: *token_hash,
+                    expires_at: *expires_at,
+                    accepted_at: None,
+                    stamp: Stamp::new(event),
+                })
+            }
+            (Happened::Organisation(InvitationAccepted { .. }), Some(mut row)) => {
+                row.accepted_at = Some(event.time());
+                row.stamp.touch(event);
+                Some(row)
+            }
+            (Happened::Organisation(InvitationWithdrawn { .. }), _) => None,
+            (_, doc) => doc,
+        }
+    }
+
+    fn cells(doc: &InvitationRow) -> Vec<Cell> {
+        vec![Cell::text(doc.email.person.uuid()), Cell::text(doc.token_hash)]
     }
 }
 
@@ -294,6 +384,71 @@ pub async fn memberships(db: &Db, user: UserId) -> sqlx::Result<Vec<(OrgId, Role
             Ok((org, model::read::<MembershipRow>(doc)?.role))
         })
         .collect()
+}
+
+/// A member as they are listed: the membership, the person behind it, and the person's wrapped key while there is one.
+pub type MemberRow = (MembershipRow, Option<PersonRow>, Option<Vec<u8>>);
+
+/// The organisation's members, deactivated ones too, those who were known first at the front.
+pub async fn members(db: &Db, org: OrgId, after: Option<UserId>, limit: i64) -> sqlx::Result<Vec<MemberRow>> {
+    // Every id is after the empty text.
+    let after = after.map_or(String::new(), |user| user.uuid().to_string());
+    select_members(db, "m.id > $2 ORDER BY m.id LIMIT $3", org, after, limit).await
+}
+
+/// A member of the organisation.
+pub async fn member(db: &Db, org: OrgId, user: UserId) -> sqlx::Result<Option<MemberRow>> {
+    Ok(select_members(db, "m.id = $2 LIMIT $3", org, user.uuid().to_string(), 1).await?.pop())
+}
+
+async fn select_members(db: &Db, which: &str, org: OrgId, id: String, limit: i64) -> sqlx::Result<Vec<MemberRow>> {
+    let sql = format!(
+        "SELECT m.doc, p.doc, k.wrapped FROM memberships m \
+         LEFT JOIN people p ON p.org_id = 'system' AND p.id = m.id \
+         LEFT JOIN person_keys k ON k.user_id = m.id WHERE m.org_id = $1 AND {which}"
+    );
+    let rows: Vec<(String, Option<String>, Option<Vec<u8>>)> = on!(db, pool => {
+        sqlx::query_as(&sql).bind(org.on_ledger()).bind(id).bind(limit).fetch_all(pool).await
+    })?;
+    rows.into_iter()
+        .map(|(member, person, key)| Ok((model::read(&member)?, person.as_deref().map(model::read).transpose()?, key)))
+        .collect()
+}
+
+/// How many people may act in the organisation.
+pub async fn member_count(db: &Db, org: OrgId) -> sqlx::Result<i64> {
+    const SQL: &str = "SELECT count(*) FROM memberships WHERE org_id = $1 AND status = 'active'";
+    on!(db, pool => sqlx::query_scalar(SQL).bind(org.on_ledger()).fetch_one(pool).await)
+}
+
+/// The organisation's invitations, the newest first, each with the wrapped key of who is asked in while there is one.
+pub async fn invitations(
+    db: &Db,
+    org: OrgId,
+    before: Option<InvitationId>,
+    limit: i64,
+) -> sqlx::Result<Vec<(InvitationRow, Option<Vec<u8>>)>> {
+    const SQL: &str = "SELECT i.doc, k.wrapped FROM invitations i LEFT JOIN person_keys k ON k.user_id = i.person \
+                       WHERE i.org_id = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3";
+    // Every id is before `g`.
+    let before = before.map_or("g".to_owned(), |id| id.uuid().to_string());
+    let rows: Vec<(String, Option<Vec<u8>>)> = on!(db, pool => {
+        sqlx::query_as(SQL).bind(org.on_ledger()).bind(before).bind(limit).fetch_all(pool).await
+    })?;
+    rows.into_iter().map(|(doc, key)| Ok((model::read(&doc)?, key))).collect()
+}
+
+/// The invitation with this token, with its organisation: the token is the credential, so this query finds the
+/// organisation instead of being told it.
+pub async fn invitation_by_token(db: &Db, token_hash: Sha256Hex) -> sqlx::Result<Option<(OrgId, InvitationRow)>> {
+    const SQL: &str = "SELECT org_id, doc FROM invitations WHERE token_hash = $1";
+    let row: Option<(String, String)> =
+        on!(db, pool => sqlx::query_as(SQL).bind(token_hash.to_string()).fetch_optional(pool).await)?;
+    row.map(|(org, doc)| {
+        let org = org.parse().map_err(|error: aggregates::ids::NotAnId| sqlx::Error::Decode(error.into()))?;
+        Ok((org, model::read(&doc)?))
+    })
+    .transpose()
 }
 
 /// The API keys with this prefix, with their organisations: the key is the credential, so this query finds the

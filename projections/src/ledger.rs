@@ -6,7 +6,7 @@ use crate::{
     on,
 };
 use aggregates::{
-    ids::{OrgId, RunId},
+    ids::{OrgId, RunId, UserId},
     ledger::{Minted, ReceiptEvent},
     time::Time,
 };
@@ -157,6 +157,17 @@ pub async fn of_run(db: &Db, org: OrgId, run: RunId) -> sqlx::Result<Option<Mint
         sqlx::query_scalar(SQL).bind(org.on_ledger()).bind(run.uuid().to_string()).fetch_optional(pool).await
     })?;
     doc.as_deref().map(model::read).transpose()
+}
+
+/// The names of the receipts that say who approved their run, for one approver, in the chain's order.
+pub async fn approved_by(db: &Db, org: OrgId, approver: UserId) -> sqlx::Result<Vec<String>> {
+    const SQL: &str = "SELECT m.doc FROM minted_receipts m JOIN runs r ON r.org_id = m.org_id AND r.id = m.run_id \
+                       WHERE m.org_id = $1 AND r.doc LIKE $2 ORDER BY m.org_seq";
+    // A quote within a text of the document would be escaped, so that only the field itself looks like this.
+    let field = format!("%\"approver\":\"{approver}\"%");
+    let docs: Vec<String> =
+        on!(db, pool => sqlx::query_scalar(SQL).bind(org.on_ledger()).bind(field).fetch_all(pool).await)?;
+    docs.iter().map(|doc| model::read::<Minted>(doc).map(|minted| minted.receipt_id)).collect()
 }
 
 /// The receipt that a share token shows, with its organisation: the token is the credential, so this is the one query

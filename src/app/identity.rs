@@ -1,10 +1,9 @@
 //! Signing in and out, and who a credential is of.
 
-use super::{App, Caller, Done, Refused, Terms, With, rulebooks::stream_id, stream};
+use super::{App, Caller, Done, Refused, TRIES, Terms, With, members::Named, rulebooks::stream_id, stream};
 use crate::{
     outside::{
         chance, clock,
-        keys::Secret,
         mail::Mail,
         personal::{self, ERASED},
         tokens::Session,
@@ -26,7 +25,7 @@ use aggregates::{
     slug,
     time::Time,
 };
-use projections::identity as shown;
+use projections::identity::{self as shown, PersonRow};
 use proof::digest::sha256;
 use std::{
     collections::HashMap,
@@ -119,21 +118,16 @@ impl App {
     /// its admin.
     pub async fn sign_in(&self, token: &str) -> Result<SignedIn, Refused> {
         let digest = sha256(token.as_bytes());
-        let sealed = self.store.take_sign_in(digest, clock::now().seconds()).await?.ok_or(Refused::Unauthorized)?;
+        let sealed = self.store.take_sign_in(digest, clock::now().seconds()).await?.ok_or(Refused::VoidLink)?;
         let address = personal::open_address(&self.keys, digest, &sealed)?;
-        let hmac = self.keys.address_hmac(&address);
-        let user = match self.store.user_by_address(&hmac).await? {
-            Some(user) => user,
-            None => match self.sign_up(&address, &hmac).await {
-                // Somebody with the same address signed up at the same moment: they are the same person.
-                Err(Refused::Append(AppendError::Claimed(ADDRESS))) => {
-                    self.store.user_by_address(&hmac).await?.ok_or(Refused::Unauthorized)?
-                }
-                signed_up => signed_up?,
-            },
-        };
+        let user = self.known_or_signed_up(&address).await?;
         let memberships = shown::memberships(self.db(), user).await?;
         let (org, _) = *memberships.first().ok_or(Refused::Unauthorized)?;
+        self.begin_session(user, org).await
+    }
+
+    /// Begins a session of a person, for one of their organisations.
+    pub(super) async fn begin_session(&self, user: UserId, org: OrgId) -> Result<SignedIn, Refused> {
         let now = clock::now();
         let (token, session) = self.tokens.issue(chance::uuid(), user, org, now)?;
         let Session { id, expires_at, .. } = session;
@@ -141,10 +135,25 @@ impl App {
         Ok(SignedIn { token, person: self.person(user).await?, org })
     }
 
-    async fn sign_up(&self, address: &EmailAddress, hmac: &str) -> Result<UserId, Refused> {
-        let (user, org): (UserId, OrgId) = (chance::id(), chance::id());
-        let key = Secret::random();
-        let email = personal::seal(&key, user, "email", address.as_str())?;
+    async fn known_or_signed_up(&self, address: &EmailAddress) -> Result<UserId, Refused> {
+        for _ in 0..TRIES {
+            let named = self.named(address).await?;
+            let person = self.current::<User>(OrgId::SYSTEM, &stream_id(named.id)).await?;
+            if person.state.is_known() {
+                return Ok(named.id);
+            }
+            match self.sign_up(address, &named).await {
+                // Somebody with the same address signed up at the same moment: they are the same person.
+                Err(Refused::Append(AppendError::Conflict | AppendError::Claimed(ADDRESS))) => {}
+                signed_up => return signed_up.map(|()| named.id),
+            }
+        }
+        Err(AppendError::Conflict.into())
+    }
+
+    async fn sign_up(&self, address: &EmailAddress, named: &Named) -> Result<(), Refused> {
+        let (user, org): (UserId, OrgId) = (named.id, chance::id());
+        let email = personal::seal(&named.key, user, "email", address.as_str())?;
         let name = address.domain().to_owned();
         let org_slug = slug::distinct(&name, org);
         let registered =
@@ -152,9 +161,7 @@ impl App {
         let founded = Organisation::default()
             .decide(OrganisationCommand::Found { name, slug: org_slug.clone(), admin: user })
             .map_err(Refused::rule)?;
-        // Before the events: what is sealed must be readable as soon as it is there.
-        self.store.keep_person_key(user, &personal::wrap(&self.keys, user, &key)?).await?;
-        let claim = |org, scope, key: &str, holder: String| Claim { org, scope, key: key.to_owned(), holder };
+        let slug = Claim { org: OrgId::SYSTEM, scope: ORG_SLUG, key: org_slug, holder: stream_id(org) };
         let append = Append {
             command_id: chance::uuid().to_string(),
             fingerprint: None,
@@ -163,21 +170,15 @@ impl App {
                 stream::<User>(OrgId::SYSTEM, &stream_id(user), 0, &registered)?,
                 stream::<Organisation>(org, &stream_id(org), 0, &founded)?,
             ],
-            claims: vec![
-                claim(OrgId::SYSTEM, ADDRESS, hmac, stream_id(user)),
-                claim(OrgId::SYSTEM, ORG_SLUG, &org_slug, stream_id(org)),
-            ],
+            claims: vec![named.claim(), slug],
             releases: vec![],
             blobs: vec![],
             receipt: None,
         };
-        let appended = self.store.append(append).await;
-        if appended.is_err() {
-            // Nobody has this key's person. A row that stays behind after a crash opens nothing.
-            self.store.drop_person_key(user).await?;
+        match self.store.append(append).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.unnamed(named, error.into()).await),
         }
-        appended?;
-        Ok(user)
     }
 
     /// Ends the caller's session: its token stops working at once.
@@ -225,10 +226,15 @@ impl App {
     /// A person with their data open; what was erased reads `[erased]`.
     pub async fn person(&self, user: UserId) -> Result<Person, Refused> {
         let (row, wrapped) = shown::person(self.db(), user).await?.ok_or(Refused::NotFound("user"))?;
-        let key = wrapped.map(|wrapped| personal::unwrap(&self.keys, user, &wrapped)).transpose()?;
+        self.opened(row, wrapped)
+    }
+
+    /// A person out of what is stored of them.
+    pub(super) fn opened(&self, row: PersonRow, wrapped: Option<Vec<u8>>) -> Result<Person, Refused> {
+        let key = wrapped.map(|wrapped| personal::unwrap(&self.keys, row.id, &wrapped)).transpose()?;
         let open = |field: &str, sealed: &Sealed| personal::open(key.as_ref(), field, sealed);
         Ok(Person {
-            id: user,
+            id: row.id,
             email: row.email.map_or(Ok(ERASED.to_owned()), |email| open("email", &email))?,
             name: row.name.map(|name| open("name", &name)).transpose()?,
             created_at: row.stamp.created_at,
@@ -257,23 +263,5 @@ impl App {
         };
         let id = stream_id::<aggregates::ids::kinds::ApiKey>(chance::id());
         Ok((self.execute::<ApiKey>(caller, terms, &id, command, With::default()).await?, secret))
-    }
-
-    /// Erases a person's data: their key is dropped, their address is free again, and what was sealed under the key can
-    /// never be read. What receipts sealed stays.
-    pub async fn erase(&self, caller: &Caller, user: UserId) -> Result<Done<User>, Refused> {
-        let org = self.current::<Organisation>(caller.org, &stream_id(caller.org)).await?;
-        org.state.membership(user).ok_or(Refused::NotFound("user"))?;
-        let person = self.person(user).await?;
-        let system = Caller { org: OrgId::SYSTEM, ..*caller };
-        let done = self
-            .execute::<User>(&system, &Terms::default(), &stream_id(user), UserCommand::Erase, With::default())
-            .await?;
-        self.store.drop_person_key(user).await?;
-        if let Ok(address) = person.email.parse::<EmailAddress>() {
-            self.store.free_address(&self.keys.address_hmac(&address), user).await?;
-        }
-        self.store.end_sessions_of(user).await?;
-        Ok(done)
     }
 }

@@ -29,6 +29,9 @@ pub enum Refused {
     /// The credential does not hold.
     #[error("sign in")]
     Unauthorized,
+    /// The token of a sign-in or invitation link does not hold.
+    #[error("the link does not hold")]
+    VoidLink,
     /// The ledger did not take it.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -97,6 +100,7 @@ impl From<Refused> for Problem {
             Refused::Rule(_, Fault::Invalid(None)) => Self::invalid(detail),
             Refused::Stale(revision) => Self::precondition_failed(revision.unsigned_abs()),
             Refused::Unauthorized => Self::unauthorized(),
+            Refused::VoidLink => Self::void_link(),
             Refused::Append(AppendError::Conflict | AppendError::Claimed(_)) => Self::conflict(detail),
             Refused::Append(AppendError::KeyReused) => Self::key_reused(detail),
             Refused::Append(AppendError::Full | AppendError::Unavailable(_)) => Self::unavailable(detail),

@@ -195,6 +195,9 @@ fn complete(
     if !public {
         // 404 also for an organisation that is not the caller's.
         statuses.extend([401, 403, 404]);
+    } else if has_body {
+        // The credential is in the body: the token of a link.
+        statuses.push(401);
     }
     if path.contains('{') {
         statuses.push(404);

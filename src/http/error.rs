@@ -138,6 +138,14 @@ impl Problem {
         )
     }
 
+    /// The token of a link does not hold. One answer for all reasons here too.
+    pub fn void_link() -> Self {
+        Self::new(
+            Code::Unauthorized,
+            "the link does not hold: it was used, has expired or was taken back; ask for a new one",
+        )
+    }
+
     /// The caller may not do it; `detail` says why.
     pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Forbidden, detail)

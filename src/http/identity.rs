@@ -1,8 +1,10 @@
-//! Signing in and out, and who the caller is; API keys.
+//! Signing in and out, and who the caller is; API keys. Who belongs to an organisation lies in [`members`].
+
+pub mod members;
 
 use crate::{
     app::{
-        App,
+        self, App,
         identity::{LinkSent, Person},
     },
     http::{
@@ -37,11 +39,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// The handlers of the runs surface.
 pub fn runs(config: &mut ServiceConfig<'_>) {
     config.service(request_link).service(verify_link).service(me).service(logout);
+    members::runs(config);
 }
 
 /// The handlers of the GRC surface.
 pub fn grc(config: &mut ServiceConfig<'_>) {
     config.service(list_keys).service(issue_key).service(revoke_key);
+    members::grc(config);
 }
 
 /// Whom to send a sign-in link.
@@ -110,6 +114,17 @@ pub struct SignedIn {
     user: SignedInUser,
 }
 
+impl From<app::identity::SignedIn> for SignedIn {
+    fn from(app::identity::SignedIn { token, person, org }: app::identity::SignedIn) -> Self {
+        let Person { id, email, name, .. } = person;
+        Self {
+            access_token: token,
+            token_type: "bearer".to_owned(),
+            user: SignedInUser { id, email, org_id: org, name },
+        }
+    }
+}
+
 /// Who signed in.
 #[derive(Serialize, ToSchema)]
 pub struct SignedInUser {
@@ -133,13 +148,7 @@ pub(crate) async fn verify_link(
     body: Json<SignInToken>,
 ) -> Reply<Okay<SignedIn>> {
     wire.limits().verify(client.0)?;
-    let signed_in = app.sign_in(&body.0.token).await?;
-    let Person { id, email, name, .. } = signed_in.person;
-    Ok(Okay(SignedIn {
-        access_token: signed_in.token,
-        token_type: "bearer".to_owned(),
-        user: SignedInUser { id, email, org_id: signed_in.org, name },
-    }))
+    Ok(Okay(app.sign_in(&body.0.token).await?.into()))
 }
 
 /// The caller.

@@ -57,22 +57,41 @@ pub enum MailError {
 impl Mail {
     /// The mail with a sign-in link that works once, for so many minutes.
     pub fn sign_in(to: EmailAddress, link: &str, minutes: u32) -> Self {
-        let escaped = escaped(link);
+        Self::with_link(
+            to,
+            "Sign in to Defendable",
+            "Open this link to sign in to Defendable:",
+            link,
+            &format!("It works once and for {minutes} minutes."),
+            "You did not ask to sign in? Then leave this mail alone: without the link nobody gets in.",
+        )
+    }
+
+    /// The mail with an invitation into an organisation that works once, for so many days.
+    pub fn invitation(to: EmailAddress, organisation: &str, link: &str, days: u32) -> Self {
+        Self::with_link(
+            to,
+            "You are invited to Defendable",
+            &format!("You are invited to work with {organisation} on Defendable. Open this link to come in:"),
+            link,
+            &format!("It works once and for {days} days."),
+            "You know nobody there? Then leave this mail alone: nothing happens without you.",
+        )
+    }
+
+    fn with_link(to: EmailAddress, subject: &str, request: &str, link: &str, validity: &str, otherwise: &str) -> Self {
+        let [shown, asked] = [link, request].map(escaped);
         Self {
             to,
-            subject: "Sign in to Defendable".to_owned(),
-            text: format!(
-                "Open this link to sign in to Defendable:\n\n{link}\n\n\
-                 It works once and for {minutes} minutes.\n\n\
-                 You did not ask to sign in? Then leave this mail alone: without the link nobody gets in.\n"
-            ),
+            subject: subject.to_owned(),
+            text: format!("{request}\n\n{link}\n\n{validity}\n\n{otherwise}\n"),
             html: format!(
-                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sign in to Defendable</title>\
+                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{subject}</title>\
                  <body style=\"font:16px/1.5 system-ui,sans-serif;max-width:34em;margin:2em auto;padding:0 1em\">\
-                 <p>Open this link to sign in to Defendable:</p>\
-                 <p><a href=\"{escaped}\">{escaped}</a></p>\
-                 <p>It works once and for {minutes} minutes.</p>\
-                 <p>You did not ask to sign in? Then leave this mail alone: without the link nobody gets in.</p>\
+                 <p>{asked}</p>\
+                 <p><a href=\"{shown}\">{shown}</a></p>\
+                 <p>{validity}</p>\
+                 <p>{otherwise}</p>\
                  </body></html>"
             ),
         }
@@ -189,6 +208,16 @@ mod tests {
         assert!(mail.text.contains("\nhttps://grc.example.com/auth/callback?token=abc&x=\"<\n"));
         assert!(mail.html.contains("href=\"https://grc.example.com/auth/callback?token=abc&amp;x=&quot;&lt;\""));
         assert!(mail.text.contains("once and for 30 minutes") && mail.html.contains("once and for 30 minutes"));
+    }
+
+    #[test]
+    fn the_invitation_says_by_whom_and_quotes_what_others_wrote() {
+        let to = "bob@example.net".parse().expect("an address");
+        let mail = Mail::invitation(to, "<b>A & B</b>", "https://grc.example.com/auth/callback?invite=abc", 7);
+        assert!(mail.text.contains("with <b>A & B</b> on") && mail.text.contains("\nhttps://grc.example.com/"));
+        assert!(mail.html.contains("with &lt;b&gt;A &amp; B&lt;/b&gt; on") && !mail.html.contains("<b>"));
+        assert!(mail.text.contains("once and for 7 days") && mail.html.contains("once and for 7 days"));
+        assert_eq!(mail.subject, "You are invited to Defendable");
     }
 
     #[tokio::test]

@@ -104,10 +104,25 @@ impl Store {
         })
     }
 
+    /// A person's wrapped key, while there is one.
+    pub async fn person_key(&self, user: UserId) -> sqlx::Result<Option<Vec<u8>>> {
+        const SQL: &str = "SELECT wrapped FROM person_keys WHERE user_id = $1";
+        on!(self.read(), pool => sqlx::query_scalar(SQL).bind(user.uuid().to_string()).fetch_optional(pool).await)
+    }
+
     /// Drops a person's key: what was encrypted under it can never be read again.
     pub async fn drop_person_key(&self, user: UserId) -> sqlx::Result<()> {
         const SQL: &str = "DELETE FROM person_keys WHERE user_id = $1";
         on!(self.write(), pool => sqlx::query(SQL).bind(user.uuid().to_string()).execute(pool).await.map(drop))
+    }
+
+    /// Drops the keys of all who were erased: the ledger's erasures, replayed over keys that came back with a restore, or
+    /// that a crash left behind.
+    pub async fn drop_keys_of_the_erased(&self) -> sqlx::Result<()> {
+        // A person has an address as long as they are not erased; sealed, it is an object.
+        const SQL: &str = "DELETE FROM person_keys WHERE user_id IN \
+             (SELECT id FROM people WHERE org_id = 'system' AND doc LIKE '%\"email\":null%')";
+        on!(self.write(), pool => sqlx::query(SQL).execute(pool).await.map(drop))
     }
 
     /// Who holds a claim.
@@ -124,7 +139,7 @@ impl Store {
         Ok(holder.and_then(|holder| Uuid::try_parse(&holder).ok()).map(Id::from_uuid))
     }
 
-    /// A person gives up their address.
+    /// Takes an address from a person who was erased.
     pub async fn free_address(&self, hmac: &str, user: UserId) -> sqlx::Result<()> {
         const SQL: &str =
             "DELETE FROM claims WHERE org_id = 'system' AND scope = 'the e-mail address' AND key = $1 AND holder = $2";

@@ -1,9 +1,17 @@
 //! An organisation: who belongs to it, as what, and how it is set up.
 //!
-//! Memberships lie in the organisation's own stream, since the rule over all of them, that an
-//! active admin is always left, needs all of them.
+//! Memberships and the invitations that lead to them lie in the organisation's own stream, since the rules over all of
+//! them (an active admin is always left; nobody is asked in twice) need all of them.
 
-use crate::{Decider, Demands, Fact, Fault, Permission, Refusal, identity::roles::Role, ids::UserId, slug::is_slug};
+use crate::{
+    Decider, Demands, Fact, Fault, Permission, Refusal,
+    identity::{actor::Actor, roles::Role},
+    ids::{InvitationId, UserId},
+    personal::Sealed,
+    slug::is_slug,
+    time::Time,
+};
+use proof::digest::Sha256Hex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -16,6 +24,8 @@ pub const NAME_LIMIT: usize = 200;
 pub struct Organisation {
     founded: bool,
     members: BTreeMap<UserId, Membership>,
+    /// At most one for each person; those that were accepted or withdrawn are gone.
+    invitations: BTreeMap<InvitationId, Invitation>,
     /// As an admin has set it; absent: it follows from the number of members.
     allow_self_approval: Option<bool>,
 }
@@ -27,6 +37,17 @@ pub struct Membership {
     pub role: Role,
     /// Whether the person may do anything at all.
     pub status: MembershipStatus,
+}
+
+/// An invitation that nobody has accepted yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// Who is asked in.
+    pub person: UserId,
+    /// As what.
+    pub role: Role,
+    /// The first second in which it is void.
+    pub expires_at: Time,
 }
 
 /// Whether a membership counts.
@@ -66,12 +87,20 @@ impl Organisation {
         self.membership(user).filter(|member| member.status == MembershipStatus::Active).map(|member| member.role)
     }
 
+    /// How many people may act in it.
+    pub fn active_members(&self) -> usize {
+        self.members.values().filter(|member| member.status == MembershipStatus::Active).count()
+    }
+
+    /// An invitation that was neither accepted nor withdrawn; it may have expired.
+    pub fn invitation(&self, id: InvitationId) -> Option<Invitation> {
+        self.invitations.get(&id).copied()
+    }
+
     /// Whether somebody may approve what they submitted themselves: as an admin has set it, and
     /// otherwise only where one person is left to do both.
     pub fn allows_self_approval(&self) -> bool {
-        self.allow_self_approval.unwrap_or_else(|| {
-            self.members.values().filter(|member| member.status == MembershipStatus::Active).count() == 1
-        })
+        self.allow_self_approval.unwrap_or_else(|| self.active_members() == 1)
     }
 
     fn member(&self, user: UserId) -> Result<Membership, OrganisationRefusal> {
@@ -105,12 +134,41 @@ pub enum OrganisationCommand {
         /// As what.
         role: Role,
     },
+    /// Ask a person in.
+    Invite {
+        /// The invitation's id.
+        id: InvitationId,
+        /// The e-mail address, sealed for the person whom it belongs to, or will once they sign up.
+        email: Sealed,
+        /// As what.
+        role: Role,
+        /// SHA-256 of the token that the invitation's link carries.
+        token_hash: Sha256Hex,
+        /// The first second in which the invitation is void.
+        expires_at: Time,
+        /// Now.
+        at: Time,
+    },
+    /// Take an invitation back.
+    WithdrawInvitation {
+        /// Which.
+        id: InvitationId,
+    },
+    /// Come in on an invitation. That the caller holds its token is the caller's proof.
+    AcceptInvitation {
+        /// Which.
+        id: InvitationId,
+        /// Now.
+        at: Time,
+    },
     /// Give a member another role.
     ChangeRole {
         /// Who.
         user: UserId,
         /// The new role.
         role: Role,
+        /// Who asks.
+        by: Actor,
     },
     /// Keep a member from doing anything.
     DeactivateMember {
@@ -139,7 +197,11 @@ impl Demands for OrganisationCommand {
         match self {
             // Founding comes with a sign-up: nobody has a role yet.
             Self::Found { .. } => Permission::Service,
+            // Whoever comes in has no role yet either; the token speaks for them.
+            Self::AcceptInvitation { .. } => Permission::Service,
             Self::AddMember { .. }
+            | Self::Invite { .. }
+            | Self::WithdrawInvitation { .. }
             | Self::ChangeRole { .. }
             | Self::DeactivateMember { .. }
             | Self::ReactivateMember { .. }
@@ -166,6 +228,29 @@ pub enum OrganisationEvent {
         user: UserId,
         /// As what.
         role: Role,
+    },
+    /// A person was asked in.
+    MemberInvited {
+        /// The invitation.
+        invitation: InvitationId,
+        /// The person's e-mail address; sealed for them, it also says who they are. Personal.
+        email: Sealed,
+        /// As what.
+        role: Role,
+        /// SHA-256 of the token in the invitation's link.
+        token_hash: Sha256Hex,
+        /// The first second in which the invitation is void.
+        expires_at: Time,
+    },
+    /// An invitation was taken back.
+    InvitationWithdrawn {
+        /// Which.
+        invitation: InvitationId,
+    },
+    /// An invitation was accepted; the membership follows.
+    InvitationAccepted {
+        /// Which.
+        invitation: InvitationId,
     },
     /// A member has another role.
     MemberRoleChanged {
@@ -202,6 +287,9 @@ impl Fact for OrganisationEvent {
         match self {
             Self::OrganisationFounded { .. } => "organisation_founded",
             Self::MemberAdded { .. } => "member_added",
+            Self::MemberInvited { .. } => "member_invited",
+            Self::InvitationWithdrawn { .. } => "invitation_withdrawn",
+            Self::InvitationAccepted { .. } => "invitation_accepted",
             Self::MemberRoleChanged { .. } => "member_role_changed",
             Self::MemberDeactivated { .. } => "member_deactivated",
             Self::MemberReactivated { .. } => "member_reactivated",
@@ -232,6 +320,18 @@ pub enum OrganisationRefusal {
     /// The person is a member already.
     #[error("the person is a member of this organisation already")]
     AlreadyAMember,
+    /// The person has an invitation that still holds.
+    #[error("this address has an invitation that still holds; withdraw it first")]
+    AlreadyInvited,
+    /// There is no such invitation, or it was used.
+    #[error("there is no such open invitation")]
+    NotInvited,
+    /// The invitation's time is over.
+    #[error("the invitation has expired; ask for a new one")]
+    InvitationExpired,
+    /// An admin would take the role from themself.
+    #[error("admins do not take the role from themselves; another admin can")]
+    SelfDemotion,
     /// Nobody could administer the organisation any more.
     #[error(
         "the organisation keeps at least one active admin, and this is the last one: make somebody else admin first"
@@ -242,8 +342,13 @@ pub enum OrganisationRefusal {
 impl Refusal for OrganisationRefusal {
     fn fault(&self) -> Fault {
         match self {
-            Self::NotFounded | Self::NotAMember => Fault::NotFound,
-            Self::AlreadyFounded | Self::AlreadyAMember | Self::LastAdmin => Fault::Conflict,
+            Self::NotFounded | Self::NotAMember | Self::NotInvited => Fault::NotFound,
+            Self::AlreadyFounded
+            | Self::AlreadyAMember
+            | Self::AlreadyInvited
+            | Self::InvitationExpired
+            | Self::SelfDemotion
+            | Self::LastAdmin => Fault::Conflict,
             Self::Name => Fault::Invalid(Some("name")),
             Self::Slug => Fault::Invalid(Some("slug")),
         }
@@ -270,9 +375,21 @@ impl Decider for Organisation {
                 return Err(OrganisationRefusal::AlreadyAMember);
             }
             AddMember { user, role } => vec![MemberAdded { user, role }],
-            ChangeRole { user, role } if self.member(user)?.role == role => vec![],
-            ChangeRole { user, role } => {
+            Invite { id, email, role, token_hash, expires_at, at } => {
+                self.may_invite(email.person, at)?;
+                vec![MemberInvited { invitation: id, email, role, token_hash, expires_at }]
+            }
+            WithdrawInvitation { id } => {
+                self.invitation(id).ok_or(OrganisationRefusal::NotInvited)?;
+                vec![InvitationWithdrawn { invitation: id }]
+            }
+            AcceptInvitation { id, at } => self.accept(id, at)?,
+            ChangeRole { user, role, .. } if self.member(user)?.role == role => vec![],
+            ChangeRole { user, role, by } => {
                 self.keeps_an_admin_without(user)?;
+                if by == Actor::User(user) && !role.covers(self.member(user)?.role) {
+                    return Err(OrganisationRefusal::SelfDemotion);
+                }
                 vec![MemberRoleChanged { user, role }]
             }
             DeactivateMember { user } if self.member(user)?.status == Inactive => vec![],
@@ -299,6 +416,15 @@ impl Decider for Organisation {
             OrganisationFounded { .. } => self.founded = true,
             MemberAdded { user, role } => {
                 self.members.insert(*user, Membership { role: *role, status: Active });
+            }
+            MemberInvited { invitation, email, role, expires_at, .. } => {
+                // Whoever is asked in again holds the new invitation only.
+                self.invitations.retain(|_, older| older.person != email.person);
+                let invited = Invitation { person: email.person, role: *role, expires_at: *expires_at };
+                self.invitations.insert(*invitation, invited);
+            }
+            InvitationWithdrawn { invitation } | InvitationAccepted { invitation } => {
+                self.invitations.remove(invitation);
             }
             MemberRoleChanged { user, role } => self.change(*user, |member| member.role = *role),
             MemberDeactivated { user } => self.change(*user, |member| member.status = Inactive),
@@ -329,6 +455,34 @@ impl Organisation {
             OrganisationEvent::OrganisationFounded { name: name.to_owned(), slug },
             OrganisationEvent::MemberAdded { user: admin, role: Role::Admin },
         ])
+    }
+
+    /// Refuses to ask in who is there already, or has been asked and may still come.
+    fn may_invite(&self, person: UserId, at: Time) -> Result<(), OrganisationRefusal> {
+        if self.active_role(person).is_some() {
+            return Err(OrganisationRefusal::AlreadyAMember);
+        }
+        let holds = |invited: &Invitation| invited.person == person && at < invited.expires_at;
+        if self.invitations.values().any(holds) { Err(OrganisationRefusal::AlreadyInvited) } else { Ok(()) }
+    }
+
+    /// The person comes in, or back in, in the role that they were invited to.
+    fn accept(&self, id: InvitationId, at: Time) -> Result<Vec<OrganisationEvent>, OrganisationRefusal> {
+        use OrganisationEvent::*;
+        let Invitation { person: user, role, expires_at } =
+            self.invitation(id).ok_or(OrganisationRefusal::NotInvited)?;
+        if at >= expires_at {
+            return Err(OrganisationRefusal::InvitationExpired);
+        }
+        let accepted = InvitationAccepted { invitation: id };
+        Ok(match self.membership(user) {
+            None => vec![accepted, MemberAdded { user, role }],
+            Some(Membership { status: MembershipStatus::Active, .. }) => {
+                return Err(OrganisationRefusal::AlreadyAMember);
+            }
+            Some(member) if member.role == role => vec![accepted, MemberReactivated { user }],
+            Some(_) => vec![accepted, MemberReactivated { user }, MemberRoleChanged { user, role }],
+        })
     }
 
     fn change(&mut self, user: UserId, change: impl FnOnce(&mut Membership)) {
