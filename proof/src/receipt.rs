@@ -3,7 +3,7 @@
 
 use crate::digest::{Sha256Hex, sha256};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 /// How many errors a [`Verification`] lists.
 pub const ERRORS_LISTED: usize = 20;
@@ -145,22 +145,30 @@ impl ReceiptChain {
         let expected = self.checked;
 
         if !verified(row) || !named {
-            self.fault(row, Fault::HashMismatch);
+            self.fault(row.org_seq, Fault::HashMismatch);
         }
         if row.org_seq != expected {
-            self.fault(row, Fault::SequenceGap { expected });
+            self.fault(row.org_seq, Fault::SequenceGap { expected });
         }
         if parent != self.previous || parent != row.parent_hash {
-            self.fault(row, Fault::BrokenParentLink);
+            self.fault(row.org_seq, Fault::BrokenParentLink);
         }
         self.checked += 1;
         self.previous = row.receipt_sha256;
     }
 
-    fn fault(&mut self, row: &Row<'_>, error: Fault) {
+    /// Notes that the chain's end is missing: receipts of these numbers are known to have been minted, and none is
+    /// stored. The chain itself cannot tell, since a shorter one is as well formed.
+    pub fn miss(&mut self, minted: Range<u64>) {
+        for expected in minted {
+            self.fault(expected, Fault::SequenceGap { expected });
+        }
+    }
+
+    fn fault(&mut self, org_seq: u64, error: Fault) {
         self.faults += 1;
         if self.errors.len() < ERRORS_LISTED {
-            self.errors.push(Error { org_seq: row.org_seq, error });
+            self.errors.push(Error { org_seq, error });
         }
     }
 

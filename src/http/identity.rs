@@ -23,13 +23,13 @@ use actix_web::{HttpRequest, delete, get, post, web::Data};
 use aggregates::{
     identity::{
         address::EmailAddress,
-        api_key::{ApiKey, ApiKeyCommand, ApiKeyEvent},
+        api_key::{ApiKey, ApiKeyCommand},
         roles::Role,
     },
     ids::{ApiKeyId, OrgId, UserId},
     time::Time,
 };
-use projections::identity::ApiKeyRow;
+use projections::{event::Stamp, identity::ApiKeyRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -315,8 +315,10 @@ pub(crate) async fn issue_key(
     let (done, secret) = app.issue_key(&caller, &given.with(&digest), new.name, new.role, new.expires_at).await?;
     let id: ApiKeyId = done.id.parse().map_err(|_| Problem::internal("an API key's stream has no id"))?;
     let row = projections::identity::api_key(app.db(), caller.org, id).await.map_err(crate::app::Refused::from)?;
-    let key = view(caller.org, row.ok_or_else(|| Problem::not_found("API key"))?, None);
-    debug_assert!(done.events.iter().all(|event| matches!(event, ApiKeyEvent::ApiKeyIssued { .. })));
+    let row = row.ok_or_else(|| Problem::not_found("API key"))?;
+    // As it was issued: a repeat may come when it is revoked.
+    let stamp = Stamp { updated_at: row.stamp.created_at, revision: 1, ..row.stamp };
+    let key = view(caller.org, ApiKeyRow { revoked: false, stamp, ..row }, None);
     Ok(Written {
         position: done.position,
         replayed: done.replayed,

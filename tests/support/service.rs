@@ -154,6 +154,11 @@ impl Service {
         command.env("DEFENDABLE_API", self.address.url()).args(arguments).output().unwrap()
     }
 
+    /// Where the service is found, also after a restart.
+    pub(super) fn address(&self) -> Address {
+        self.address.clone()
+    }
+
     /// Where the service listens, such as `http://127.0.0.1:39811`.
     pub fn url(&self) -> String {
         self.address.url()
