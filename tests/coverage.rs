@@ -49,6 +49,7 @@ impl Records {
         let mut records = BTreeMap::from(SHARED.map(|(collection, record)| (collection, record.to_owned())));
         records.insert("orgs", admin.org_id().to_owned());
         records.insert("users", admin.user_id().to_owned());
+        records.insert("api-keys", admin.api_key("viewer").await.0);
 
         let project = id(&admin.post("/projects").json(json!({"name": "Bridge"})).await.created());
         let run = json!({"project_id": project, "flight_sheet_id": "cre_memo_dscr_ltv_v1"});

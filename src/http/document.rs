@@ -196,6 +196,10 @@ fn complete(
         // 404 also for an organisation that is not the caller's.
         statuses.extend([401, 403, 404]);
     }
+    if public && changes && path != "/auth/request" {
+        // What the body or the path holds is the credential: the token of a link, a password.
+        statuses.push(401);
+    }
     if path.contains('{') {
         statuses.push(404);
     }

@@ -138,6 +138,11 @@ impl Problem {
         )
     }
 
+    /// What was sent to sign in with does not hold; `detail` says what would.
+    pub fn not_signed_in(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::Unauthorized, detail)
+    }
+
     /// The caller may not do it; `detail` says why.
     pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Forbidden, detail)

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        App,
+        App, Refused,
         identity::{LinkSent, Person},
     },
     http::{
@@ -133,7 +133,13 @@ pub(crate) async fn verify_link(
     body: Json<SignInToken>,
 ) -> Reply<Okay<SignedIn>> {
     wire.limits().verify(client.0)?;
-    let signed_in = app.sign_in(&body.0.token).await?;
+    let signed_in = app.sign_in(&body.0.token).await.map_err(|refused| match refused {
+        // One answer for all reasons, so that nobody learns which tokens there were.
+        Refused::Unauthorized => {
+            Problem::not_signed_in("the sign-in link does not hold: it works once, and not for long; ask for another")
+        }
+        refused => refused.into(),
+    })?;
     let Person { id, email, name, .. } = signed_in.person;
     Ok(Okay(SignedIn {
         access_token: signed_in.token,
@@ -167,8 +173,7 @@ pub struct Me {
 #[utoipa::path(tag = "identity", operation_id = "who_am_i")]
 #[get("/auth/me")]
 pub(crate) async fn me(caller: May<Read>, app: Data<App>) -> Reply<Okay<Me>> {
-    let organisation =
-        projections::identity::organisation(app.db(), caller.org).await.map_err(crate::app::Refused::from)?;
+    let organisation = projections::identity::organisation(app.db(), caller.org).await.map_err(Refused::from)?;
     let organisation = organisation.ok_or_else(|| Problem::not_found("organisation"))?;
     let (email, name, created_at) = match caller.actor.user() {
         Some(user) => {
@@ -294,8 +299,8 @@ pub(crate) async fn list_keys(
     let before = page.0.cursor.map(|cursor| cursor.key::<ApiKeyId>()).transpose()?;
     let rows = projections::identity::api_keys(app.db(), caller.org, before, page.0.limit.to_fetch()).await;
     let mut views = Vec::new();
-    for row in rows.map_err(crate::app::Refused::from)? {
-        let used = app.store.api_key_used(row.id).await.map_err(crate::app::Refused::from)?;
+    for row in rows.map_err(Refused::from)? {
+        let used = app.store.api_key_used(row.id).await.map_err(Refused::from)?;
         views.push(view(caller.org, row, used));
     }
     Ok(Okay(Page::of(views, page.0.limit, |key| ApiKeyId::from_uuid(key.id))))
@@ -314,7 +319,7 @@ pub(crate) async fn issue_key(
     let Json(new, digest) = body;
     let (done, secret) = app.issue_key(&caller, &given.with(&digest), new.name, new.role, new.expires_at).await?;
     let id: ApiKeyId = done.id.parse().map_err(|_| Problem::internal("an API key's stream has no id"))?;
-    let row = projections::identity::api_key(app.db(), caller.org, id).await.map_err(crate::app::Refused::from)?;
+    let row = projections::identity::api_key(app.db(), caller.org, id).await.map_err(Refused::from)?;
     let row = row.ok_or_else(|| Problem::not_found("API key"))?;
     // As it was issued: a repeat may come when it is revoked.
     let stamp = Stamp { updated_at: row.stamp.created_at, revision: 1, ..row.stamp };

@@ -82,7 +82,9 @@ async fn a_person_grades_and_finalizes(store: Store) {
     assert_eq!(ada.status(&run).await, "audited");
     let checks = audit["checks"].as_array().unwrap();
     let open: Vec<_> = checks.iter().filter(|check| check["status"] == "open").collect();
-    assert!(open.len() == 2 && open.iter().all(|check| check["kind"] == "checklist"), "{open:?}");
+    let tiers: Vec<_> = open.iter().map(|check| check["tier"].as_str().unwrap()).collect();
+    assert_eq!(tiers, ["high", "mid"]);
+    assert!(open.iter().all(|check| check["kind"] == "checklist"), "{open:?}");
     let auto = checks.iter().find(|check| check["kind"] == "auto").unwrap();
     let grade = |check: &Value, body: Value| ada.patch(&format!("/runs/{run}/checks/{}", id(check))).json(body);
 
