@@ -160,9 +160,11 @@ impl ReceiptChain {
     /// Notes that the chain's end is missing: receipts of these numbers are known to have been minted, and none is
     /// stored. The chain itself cannot tell, since a shorter one is as well formed.
     pub fn miss(&mut self, minted: Range<u64>) {
-        for expected in minted {
+        let all = self.faults + minted.end.saturating_sub(minted.start);
+        for expected in minted.take(ERRORS_LISTED) {
             self.fault(expected, Fault::SequenceGap { expected });
         }
+        self.faults = all;
     }
 
     fn fault(&mut self, org_seq: u64, error: Fault) {
@@ -239,6 +241,18 @@ mod tests {
         let text = String::from_utf8(std::mem::take(&mut receipt.payload)).unwrap();
         assert!(text.contains(from));
         receipt.payload = text.replacen(from, to, 1).into_bytes();
+    }
+
+    #[test]
+    fn an_end_that_is_missing_is_a_fault_for_each_receipt() {
+        let mut chain = ReceiptChain::new();
+        chain.miss(2..2);
+        assert!(chain.clone().finish().ok);
+        chain.miss(2..4);
+        let verification = chain.finish();
+        assert!(!verification.ok && verification.receipts_checked == 0);
+        let errors: Vec<_> = verification.errors.iter().map(|error| (error.org_seq, error.error.to_string())).collect();
+        assert_eq!(errors, listed([(2, "sequence gap (expected 2)"), (3, "sequence gap (expected 3)")]));
     }
 
     #[test]
