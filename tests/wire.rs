@@ -166,7 +166,7 @@ async fn take_a_while(_may: May<Work>, _wire: Data<Wire>) -> Reply<Okay<Thing>> 
 }
 
 fn runs(config: &mut ServiceConfig<'_>) {
-    http::runs(config);
+    http::runs_surface(config);
     config.service(create_thing).service(list_things).service(show_thing).service(break_down).service(take_a_while);
 }
 
@@ -178,7 +178,7 @@ async fn org_thing(_may: May<Administer>, Path((_org,)): Path<(OrgId,)>) -> Repl
 }
 
 fn grc(config: &mut ServiceConfig<'_>) {
-    http::grc(config);
+    http::grc_surface(config);
     config.service(org_thing);
 }
 
@@ -192,7 +192,8 @@ async fn start(settings: &[&str]) -> Service {
     let fixed = ["defendable", "serve", "--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0"];
     let Command::Serve(settings) = Cli::parse_from(fixed.iter().chain(settings)).command else { unreachable!() };
     let app = Arc::new(TestApp::default());
-    let running = http::server::start(&settings, app.clone(), Routes { runs, grc }).await.unwrap();
+    let listener = http::server::listen(settings.listen).unwrap();
+    let running = http::server::start(&settings, listener, app.clone(), Routes { runs, grc }).await.unwrap();
     let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     Service { running, app, http }
 }

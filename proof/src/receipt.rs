@@ -6,7 +6,7 @@ use crate::{
     digest::{Sha256Hex, sha256},
 };
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 /// How many errors a [`Verification`] lists.
 pub const ERRORS_LISTED: usize = 20;
@@ -167,22 +167,32 @@ impl ReceiptChain {
         let expected = self.checked;
 
         if !verified(row) || !named {
-            self.fault(row, Fault::HashMismatch);
+            self.fault(row.org_seq, Fault::HashMismatch);
         }
         if row.org_seq != expected {
-            self.fault(row, Fault::SequenceGap { expected });
+            self.fault(row.org_seq, Fault::SequenceGap { expected });
         }
         if parent != self.previous || parent != row.parent_hash {
-            self.fault(row, Fault::BrokenParentLink);
+            self.fault(row.org_seq, Fault::BrokenParentLink);
         }
         self.checked += 1;
         self.previous = row.receipt_sha256;
     }
 
-    fn fault(&mut self, row: &Row<'_>, error: Fault) {
+    /// Notes that the chain's end is missing: receipts of these numbers are known to have been minted, and none is
+    /// stored. The chain itself cannot tell, since a shorter one is as well formed.
+    pub fn miss(&mut self, minted: Range<u64>) {
+        let all = self.faults + minted.end.saturating_sub(minted.start);
+        for expected in minted.take(ERRORS_LISTED) {
+            self.fault(expected, Fault::SequenceGap { expected });
+        }
+        self.faults = all;
+    }
+
+    fn fault(&mut self, org_seq: u64, error: Fault) {
         self.faults += 1;
         if self.errors.len() < ERRORS_LISTED {
-            self.errors.push(Error { org_seq: row.org_seq, error });
+            self.errors.push(Error { org_seq, error });
         }
     }
 
@@ -252,6 +262,18 @@ mod tests {
         let text = String::from_utf8(std::mem::take(&mut receipt.payload)).unwrap();
         assert!(text.contains(from));
         receipt.payload = text.replacen(from, to, 1).into_bytes();
+    }
+
+    #[test]
+    fn an_end_that_is_missing_is_a_fault_for_each_receipt() {
+        let mut chain = ReceiptChain::new();
+        chain.miss(2..2);
+        assert!(chain.clone().finish().ok);
+        chain.miss(2..4);
+        let verification = chain.finish();
+        assert!(!verification.ok && verification.receipts_checked == 0);
+        let errors: Vec<_> = verification.errors.iter().map(|error| (error.org_seq, error.error.to_string())).collect();
+        assert_eq!(errors, listed([(2, "sequence gap (expected 2)"), (3, "sequence gap (expected 3)")]));
     }
 
     #[test]

@@ -109,6 +109,7 @@ impl From<Refused> for Problem {
             Refused::Load(LoadError::Database(error)) => database(error),
             Refused::Load(error) => Self::internal(error),
             Refused::Object(ObjectError::TooLarge { limit }) => Self::too_large(limit as usize),
+            Refused::Object(error @ ObjectError::Interrupted(_)) => Self::bad_request(error.to_string()),
             Refused::Object(error @ ObjectError::Unavailable(_)) => {
                 Self::unavailable("the evidence store cannot be reached; nothing was recorded").because(error)
             }

@@ -1,6 +1,6 @@
 //! What a run needs beside its own rules: its rulebook, its texts, its files.
 
-use super::{App, Caller, Done, Refused, Terms, With, permit, rulebooks::stream_id};
+use super::{App, Caller, Done, Refused, Terms, With, command_id, permit, rulebooks::stream_id};
 use crate::outside::{chance, clock, objects::Key};
 use aggregates::{
     Permission,
@@ -146,9 +146,13 @@ impl App {
         self.execute(caller, terms, &stream_id(run), RunCommand::Attach(evidence), with).await
     }
 
-    /// Whether a file may be attached now; asked before any of it is read.
-    pub async fn may_attach(&self, caller: &Caller, run: RunId) -> Result<(), Refused> {
+    /// Whether a file may be attached now; asked before any of it is read. A repeat may always be sent: its answer is
+    /// known, whatever has come of the run since.
+    pub async fn may_attach(&self, caller: &Caller, terms: &Terms, run: RunId) -> Result<(), Refused> {
         permit(caller, Permission::Work)?;
+        if terms.once.is_some() && self.store.known(&command_id(caller, terms)).await?.is_some() {
+            return Ok(());
+        }
         let now = self.current::<Run>(caller.org, &stream_id(run)).await?;
         now.state.head.attachable().map_err(Refused::rule)
     }
@@ -244,6 +248,11 @@ impl App {
     /// Applies the run's rulebook to its latest submission.
     pub async fn audit(&self, caller: &Caller, terms: &Terms, run: RunId) -> Result<Done<Run>, Refused> {
         permit(caller, Permission::Work)?;
+        if terms.once.is_some()
+            && let Some(done) = self.repeated::<Run>(caller, terms, &command_id(caller, terms)).await?
+        {
+            return Ok(done);
+        }
         let now = self.current::<Run>(caller.org, &stream_id(run)).await?;
         let (sheet, submission) = now.state.head.auditable().map_err(Refused::rule)?;
         let opened = now.state.head.opened().map_err(Refused::rule)?;

@@ -199,6 +199,10 @@ fn complete(
         // The credential is in the body: the token of a link.
         statuses.push(401);
     }
+    if public && changes && path != "/auth/request" {
+        // What the body or the path holds is the credential: the token of a link, a password.
+        statuses.push(401);
+    }
     if path.contains('{') {
         statuses.push(404);
     }

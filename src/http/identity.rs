@@ -25,13 +25,13 @@ use actix_web::{HttpRequest, delete, get, post, web::Data};
 use aggregates::{
     identity::{
         address::EmailAddress,
-        api_key::{ApiKey, ApiKeyCommand, ApiKeyEvent},
+        api_key::{ApiKey, ApiKeyCommand},
         roles::Role,
     },
     ids::{ApiKeyId, OrgId, UserId},
     time::Time,
 };
-use projections::identity::ApiKeyRow;
+use projections::{event::Stamp, identity::ApiKeyRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -176,8 +176,7 @@ pub struct Me {
 #[utoipa::path(tag = "identity", operation_id = "who_am_i")]
 #[get("/auth/me")]
 pub(crate) async fn me(caller: May<Read>, app: Data<App>) -> Reply<Okay<Me>> {
-    let organisation =
-        projections::identity::organisation(app.db(), caller.org).await.map_err(crate::app::Refused::from)?;
+    let organisation = projections::identity::organisation(app.db(), caller.org).await.map_err(Refused::from)?;
     let organisation = organisation.ok_or_else(|| Problem::not_found("organisation"))?;
     let (email, name, created_at) = match caller.actor.user() {
         Some(user) => {
@@ -303,8 +302,8 @@ pub(crate) async fn list_keys(
     let before = page.0.cursor.map(|cursor| cursor.key::<ApiKeyId>()).transpose()?;
     let rows = projections::identity::api_keys(app.db(), caller.org, before, page.0.limit.to_fetch()).await;
     let mut views = Vec::new();
-    for row in rows.map_err(crate::app::Refused::from)? {
-        let used = app.store.api_key_used(row.id).await.map_err(crate::app::Refused::from)?;
+    for row in rows.map_err(Refused::from)? {
+        let used = app.store.api_key_used(row.id).await.map_err(Refused::from)?;
         views.push(view(caller.org, row, used));
     }
     Ok(Okay(Page::of(views, page.0.limit, |key| ApiKeyId::from_uuid(key.id))))
@@ -323,9 +322,11 @@ pub(crate) async fn issue_key(
     let Json(new, digest) = body;
     let (done, secret) = app.issue_key(&caller, &given.with(&digest), new.name, new.role, new.expires_at).await?;
     let id: ApiKeyId = done.id.parse().map_err(|_| Problem::internal("an API key's stream has no id"))?;
-    let row = projections::identity::api_key(app.db(), caller.org, id).await.map_err(crate::app::Refused::from)?;
-    let key = view(caller.org, row.ok_or_else(|| Problem::not_found("API key"))?, None);
-    debug_assert!(done.events.iter().all(|event| matches!(event, ApiKeyEvent::ApiKeyIssued { .. })));
+    let row = projections::identity::api_key(app.db(), caller.org, id).await.map_err(Refused::from)?;
+    let row = row.ok_or_else(|| Problem::not_found("API key"))?;
+    // As it was issued: a repeat may come when it is revoked.
+    let stamp = Stamp { updated_at: row.stamp.created_at, revision: 1, ..row.stamp };
+    let key = view(caller.org, ApiKeyRow { revoked: false, stamp, ..row }, None);
     Ok(Written {
         position: done.position,
         replayed: done.replayed,

@@ -58,8 +58,9 @@ pub struct PublicReceipt {
     chain_consistent: bool,
     /// When it was minted.
     created_at: Time,
-    /// What it says: the very bytes that were hashed, in canonical form.
-    #[schema(value_type = Object)]
+    /// What it says, an object: the very bytes that were hashed, in canonical form. Bytes that are no JSON any more, of a
+    /// receipt that does not verify, are shown as a text.
+    #[schema(value_type = serde_json::Value)]
     payload: Box<RawValue>,
 }
 

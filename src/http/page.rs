@@ -86,7 +86,7 @@ impl Cursor {
     /// A validation error at `cursor` for a text that this list did not give.
     pub fn key<K: DeserializeOwned>(&self) -> Reply<K> {
         let json = hex::decode(&self.0).ok();
-        let key = json.and_then(|json| serde_json::from_slice(&json).ok());
+        let key = json.and_then(|json| proof::canonical::from_slice_strict(&json).ok());
         key.ok_or_else(|| {
             Problem::invalid("cursor: not one that this list gave; use `next_cursor` of its last page").at("cursor")
         })

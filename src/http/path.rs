@@ -22,11 +22,11 @@ impl<T: DeserializeOwned + Parameters> FromRequest for Path<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         Probe::is_asked(request, T::note);
-        let path = web::Path::<T>::from_request(request, payload).into_inner();
-        ready(
-            path.map(|path| Self(path.into_inner()))
-                .map_err(|_| Problem::not_found("record: the path holds no valid id")),
-        )
+        let path = web::Path::<T>::from_request(request, payload).into_inner().ok();
+        // No name holds U+0000, and not every database could look for one that does.
+        let path = path.filter(|_| !request.path().contains("%00"));
+        let path = path.map(|path| Self(path.into_inner()));
+        ready(path.ok_or_else(|| Problem::not_found("record: the path holds no valid id")))
     }
 }
 

@@ -34,7 +34,7 @@ use aggregates::{
 };
 use projections::event::Stamp;
 use projections::runs::{
-    self as shown, RunFilter, WholeRun,
+    self as shown, ProjectRow, RunFilter, WholeRun,
     views::{
         Approval, AuditResult, Check, ChecksList, Evidence, FlagsList, GradedCheck, OpenedRun, Ownership, Project,
         ProjectList, Run as RunView, RunFlightSheet, RunList, RunSummary, Submission, SubmissionReceived, Verdict,
@@ -118,7 +118,9 @@ pub(crate) async fn create_project(
     let done = app.create_project(&caller, &given.with(&digest), new.name).await?;
     let id: ProjectId = id_of(&done.id)?;
     let row = shown::project(app.db(), caller.org, id).await.map_err(Refused::from)?;
-    let project = Project::of(caller.org, &row.ok_or_else(|| Problem::not_found("project"))?);
+    let row = row.ok_or_else(|| Problem::not_found("project"))?;
+    // As it was created: a repeat may come when it has runs.
+    let project = Project::of(caller.org, &ProjectRow { run_count: 0, ..row });
     Ok(Written {
         position: done.position,
         replayed: done.replayed,
@@ -383,7 +385,7 @@ pub(crate) async fn upload_evidence(
     payload: Payload,
 ) -> Reply<Written<Created<Evidence>>> {
     let Path((run,)) = path;
-    app.may_attach(&caller, run).await?;
+    app.may_attach(&caller, &given.clone().bare(), run).await?;
     app.count_upload(&caller).await?;
     let id = chance::id();
     let upload = upload::receive(&app, &caller, run, id, &request, payload).await?;

@@ -73,8 +73,8 @@ async fn read(app: &App, caller: &Caller, run: RunId, id: EvidenceId, mut form: 
         match field.name().unwrap_or_default() {
             "file" if stored.is_some() => return Err(Problem::invalid("file: one file is allowed").at("file")),
             "file" => {
-                let name =
-                    field.content_disposition().and_then(|disposition| disposition.get_filename()).map(file_name);
+                let name = field.content_disposition().and_then(|disposition| disposition.get_filename());
+                let name = name.map(file_name).filter(|name| !name.trim().is_empty());
                 let content_type = field
                     .content_type()
                     .map_or("application/octet-stream".to_owned(), |kind| kind.essence_str().to_owned());

@@ -51,6 +51,11 @@ impl Client {
         self.with("authorization", &format!("Bearer {token}"))
     }
 
+    /// This caller, talking to another process of the same installation.
+    pub fn through(&self, other: &super::Service) -> Self {
+        Self { address: other.address(), ..self.clone() }
+    }
+
     /// This caller, sending a header with every request.
     pub fn with(&self, name: &str, value: &str) -> Self {
         let mut client = self.clone();

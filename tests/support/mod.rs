@@ -19,12 +19,16 @@
 
 pub mod client;
 pub mod contract;
+pub mod flow;
+pub mod raw;
 pub mod sample;
 pub mod service;
 pub mod store;
 
 pub use client::{Client, Problem, Reply};
 pub use contract::{Contract, Operation};
+pub use flow::{Example, GRADED, SHEET, canonical, id, path_of, sha256};
+pub use raw::Raw;
 pub use reqwest::{Method, StatusCode, multipart::Form, multipart::Part};
 pub use serde_json::{Value, json};
 pub use service::Service;

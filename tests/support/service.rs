@@ -139,19 +139,22 @@ impl Service {
         anonymous.signed_in(&verified)
     }
 
-    /// Has a person join the admin's organisation with a role.
+    /// Somebody of the admin's organisation with a role: an API key named after the address.
     pub async fn colleague(&self, admin: &Client, role: &str, email: &str) -> Client {
-        let invite = admin.post("/org/invites").json(json!({ "email": email, "role": role })).await.created();
-        let link = invite["invite_url"].as_str().expect("an invitation shows its link once");
-        let anonymous = self.anonymous();
-        let token = json!({ "token": parameter(link, "invite") });
-        anonymous.signed_in(&anonymous.post("/auth/accept-invite").json(token).await.ok())
+        let path = format!("/api/v1/orgs/{}/api-keys", admin.org_id());
+        let key = admin.post(&path).json(json!({ "name": email, "role": role })).await.created();
+        self.anonymous().bearer(key["secret"].as_str().expect("a key shows its secret once"))
     }
 
     /// Runs the command line to its end, with `arguments`, a home of its own and this service as its default.
     pub fn cli(&self, arguments: &[&str]) -> Output {
         let mut command = bare(self.store.folder());
         command.env("DEFENDABLE_API", self.address.url()).args(arguments).output().unwrap()
+    }
+
+    /// Where the service is found, also after a restart.
+    pub(super) fn address(&self) -> Address {
+        self.address.clone()
     }
 
     /// Where the service listens, such as `http://127.0.0.1:39811`.
