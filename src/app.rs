@@ -158,7 +158,11 @@ impl App {
             (Some(url), Some(from)) => Arc::new(Smtp::new(url.reveal(), from)?),
             _ => Arc::new(Unconfigured),
         };
-        let store = Store::open(&settings.store.target(), projections::models()).await?;
+        let target = settings.store.target();
+        if settings.production {
+            target.refuse_owner().await?;
+        }
+        let store = Store::open(&target, projections::models()).await?;
         let app = Self {
             tokens: Tokens::new(&keys, "defendable", settings.jwt_ttl_hours),
             settings,

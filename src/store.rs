@@ -11,11 +11,13 @@ mod ordinary;
 mod reading;
 mod rebuild;
 mod sql;
+pub mod verify;
 
 pub use appender::{Append, AppendError, Appended, Claim, NewEvent, NewReceipt, StreamAppend, StreamAppended};
 pub use connect::{ConnectError, Target};
 pub use loading::{LoadError, Loaded, Replayed};
 pub use reading::KnownCommand;
+pub use rebuild::{Difference, compare, migrate, rebuild};
 
 use projections::{Db, Model, on};
 use proof::digest::Sha256Hex;
@@ -66,7 +68,7 @@ impl Store {
     /// starts appending.
     pub async fn open(target: &Target, models: Vec<Model>) -> Result<Self, ConnectError> {
         let connected = connect::open(target).await?;
-        rebuild::bring_up_to_date(&connected.write, &models).await?;
+        rebuild::bring_up_to_date(&connected.write, &models, |_, _| {}).await?;
         let (queue, requests) = mpsc::channel(4096);
         let (report, health) = watch::channel(Health::Sound);
         let appender = appender::Appender::new(connected.write.clone(), models.clone(), report);

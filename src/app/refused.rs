@@ -6,6 +6,7 @@ use crate::{
     store::{AppendError, LoadError},
 };
 use aggregates::{Fault, Permission, Refusal};
+use projections::model::is_hidden;
 use std::error::Error;
 
 /// Why a command or a query is refused.
@@ -125,6 +126,9 @@ fn database(error: sqlx::Error) -> Problem {
             Problem::unavailable("the database cannot be reached; try again in a moment").because(error)
         }
         error if away => Problem::unavailable("the database is not available; try again in a moment").because(error),
+        error if is_hidden(&error) => {
+            Problem::unavailable("what this shows is stalled and has to be rebuilt; nothing recorded is lost").because(error)
+        }
         error => Problem::internal(error),
     }
 }
