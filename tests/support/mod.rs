@@ -19,12 +19,14 @@
 
 pub mod client;
 pub mod contract;
+pub mod ledger;
 pub mod sample;
 pub mod service;
 pub mod store;
 
 pub use client::{Client, Problem, Reply};
 pub use contract::{Contract, Operation};
+pub use ledger::Intruder;
 pub use reqwest::{Method, StatusCode, multipart::Form, multipart::Part};
 pub use serde_json::{Value, json};
 pub use service::Service;
