@@ -53,8 +53,9 @@ pub enum OpenError {
     Library(#[from] Refused),
 }
 
-/// How often a command that lost a race is decided again.
-const TRIES: usize = 8;
+/// How often a command that lost a race is decided again. On a busy record each try may lose to another process, so that
+/// with few of them somebody would be refused who did nothing wrong.
+const TRIES: usize = 64;
 
 /// The service without its ways in.
 pub struct App {

@@ -11,6 +11,7 @@ mod ordinary;
 mod reading;
 mod rebuild;
 mod sql;
+mod trouble;
 pub mod verify;
 
 pub use appender::{Append, AppendError, Appended, Claim, NewEvent, NewReceipt, StreamAppend, StreamAppended};
@@ -18,6 +19,7 @@ pub use connect::{ConnectError, Target};
 pub use loading::{LoadError, Loaded, Replayed};
 pub use reading::KnownCommand;
 pub use rebuild::{Difference, compare, migrate, rebuild};
+pub use trouble::Trouble;
 
 use projections::{Db, Model, on};
 use proof::digest::Sha256Hex;

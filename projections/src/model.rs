@@ -214,7 +214,10 @@ impl Table {
         let columns = self.compared().map(|name| format!("a.{name} IS DISTINCT FROM b.{name}"));
         let columns = columns.collect::<Vec<_>>().join(" OR ");
         let of = match some {
-            true => format!("(SELECT t.* FROM {{}} t JOIN {} ON t.org_id = value->>0 AND t.id = value->>1)", dialect.rows("$1")),
+            true => format!(
+                "(SELECT t.* FROM {{}} t JOIN {} ON t.org_id = value->>0 AND t.id = value->>1)",
+                dialect.rows("$1")
+            ),
             false => "{}".to_owned(),
         };
         format!(

@@ -49,7 +49,13 @@ impl Application for App {
         async {
             let outdated = *self.store.health().borrow() == Health::Outdated;
             let database = match self.stalled().await {
-                Some(models) if !outdated => if models.is_empty() { State::Healthy } else { State::Degraded },
+                Some(models) if !outdated => {
+                    if models.is_empty() {
+                        State::Healthy
+                    } else {
+                        State::Degraded
+                    }
+                }
                 _ => State::Unhealthy,
             };
             let storage = tokio::time::timeout(PATIENCE, self.objects.probe()).await;

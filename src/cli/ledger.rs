@@ -40,8 +40,7 @@ pub(super) async fn run(Ledger::Verify(options): &Ledger) -> Result<(), Failure>
         }
     };
     let bar = progress::bar("verifying");
-    let report =
-        verify::verify(&options.store.target(), &known, |done, of| progress::show(&bar, done, of)).await?;
+    let report = verify::verify(&options.store.target(), &known, |done, of| progress::show(&bar, done, of)).await?;
     bar.finish_and_clear();
     if options.json {
         say(serde_json::to_string(&report)?);

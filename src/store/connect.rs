@@ -58,7 +58,9 @@ pub enum ConnectError {
     #[error("there is no ledger in {0}; name its folder (--data) or its database (--database-url)")]
     Missing(PathBuf),
     /// The service's role may not bring the tables up to date, and nobody who may is named.
-    #[error("the tables are older than this version; run `defendable migrate` with DEFENDABLE_MIGRATE_URL, the owner's")]
+    #[error(
+        "the tables are older than this version; run `defendable migrate` with DEFENDABLE_MIGRATE_URL, the owner's"
+    )]
     Behind,
     /// The service's role could alter what was recorded.
     #[error(
@@ -123,7 +125,8 @@ pub(super) async fn open_to_read(target: &Target) -> Result<Db, ConnectError> {
             if !file.exists() {
                 return Err(ConnectError::Missing(folder.clone()));
             }
-            let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(5));
+            let options =
+                SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(5));
             let pool = SqlitePoolOptions::new().max_connections(1);
             Ok(Db::Sqlite(pool.connect_with(options.pragma("wal_autocheckpoint", "0")).await?))
         }
@@ -153,7 +156,16 @@ async fn embedded(folder: Folder) -> Result<Connected, ConnectError> {
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "memory");
+    // On a full disk SQLite itself gives a transaction up; the connection then takes itself to be within it for ever, and
+    // has to be replaced.
     let write = SqlitePoolOptions::new().max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None);
+    let write = write.after_release(|connection, _| {
+        Box::pin(async {
+            // What was asked for before it was released, a rollback perhaps, comes first.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    });
     let write = write.connect_with(writer).await?;
     sqlx::migrate!("migrations/sqlite").run(&write).await?;
     let reader = options.read_only(true).pragma("wal_autocheckpoint", "0").pragma("cache_size", "-32768");

@@ -104,8 +104,7 @@ pub(super) async fn verify_receipts(db: &Db, org: &str) -> sqlx::Result<Verifica
         })?;
         let Some((last, ..)) = rows.last() else { break };
         after = *last;
-        chain =
-            tokio::task::spawn_blocking(move || walk(chain, &rows)).await.map_err(|error| Decode(error.into()))?;
+        chain = tokio::task::spawn_blocking(move || walk(chain, &rows)).await.map_err(|error| Decode(error.into()))?;
     }
     Ok(chain.finish())
 }

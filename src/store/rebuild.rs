@@ -7,7 +7,7 @@ use super::{ConnectError, Target, batch::fold, connect, sql::Tx};
 use projections::{Db, Happened, Model, Recorded};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// How many events are folded in one transaction.
 const PAGE: i64 = 5_000;
@@ -26,8 +26,8 @@ pub struct Difference {
     pub org_id: String,
     /// The row within it.
     pub id: String,
-    /// The field: a column, `doc.` and the name of a field of the document, or `row` when the whole row is missing or too
-    /// many.
+    /// The field: a column, a place in the document such as `doc.opened.title`, or `row` when the whole row is missing or
+    /// too many.
     pub field: String,
     /// What the events say; none: nothing.
     pub expected: Option<String>,
@@ -201,28 +201,41 @@ fn differences(
     };
     let mut differences = Vec::new();
     for ((name, expected), found) in model.table.compared().zip(expected).zip(found) {
-        if expected == found {
-            continue;
-        }
-        match (name, fields(expected), fields(found)) {
+        match (name, parsed(expected), parsed(found)) {
             ("doc", Some(expected), Some(found)) if expected != found => {
-                let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
-                for name in names {
-                    let (expected, found) = (expected.get(name), found.get(name));
-                    if expected != found {
-                        let text = |value: Option<&Value>| value.map(Value::to_string);
-                        differences.push(difference(format!("doc.{name}"), text(expected), text(found)));
-                    }
-                }
+                compare_values("doc", Some(&expected), Some(&found), &mut |field, expected, found| {
+                    let text = |value: Option<&Value>| value.map(Value::to_string);
+                    differences.push(difference(field.to_owned(), text(expected), text(found)));
+                });
             }
-            _ => differences.push(difference(name.to_owned(), expected.clone(), found.clone())),
+            _ if expected != found => {
+                differences.push(difference(name.to_owned(), expected.clone(), found.clone()));
+            }
+            _ => {}
         }
     }
     differences
 }
 
-fn fields(doc: &Option<String>) -> Option<BTreeMap<String, Value>> {
+fn parsed(doc: &Option<String>) -> Option<Value> {
     serde_json::from_str(doc.as_deref()?).ok()
+}
+
+/// Names each place, such as `doc.opened.title`, at which two documents differ; lists are compared whole.
+fn compare_values(
+    place: &str,
+    expected: Option<&Value>,
+    found: Option<&Value>,
+    say: &mut impl FnMut(&str, Option<&Value>, Option<&Value>),
+) {
+    if let (Some(Value::Object(expected)), Some(Value::Object(found))) = (expected, found) {
+        let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+        for name in names {
+            compare_values(&format!("{place}.{name}"), expected.get(name), found.get(name), say);
+        }
+    } else if expected != found {
+        say(place, expected, found);
+    }
 }
 
 /// Fills new builds beside those that readers see, up to an end that may have moved on by then; answers the builds and

@@ -124,11 +124,7 @@ struct SealedEvents {
 
 /// Verifies a whole store: the event chain of each organisation, positions, streams, receipts, long texts, and the
 /// `known` heads. `progress` is told how many events are done, and how many there are.
-pub async fn verify(
-    target: &Target,
-    known: &[OrgEnd],
-    progress: impl FnMut(u64, u64),
-) -> Result<Report, ConnectError> {
+pub async fn verify(target: &Target, known: &[OrgEnd], progress: impl FnMut(u64, u64)) -> Result<Report, ConnectError> {
     let db = open_to_read(target).await?;
     let report = Verifying::begin(&db, known).await?.all(progress).await?;
     on!(&db, pool => pool.close().await);
@@ -165,8 +161,7 @@ impl<'a> Verifying<'a> {
         self.positions().await?;
         let mut org = String::new();
         loop {
-            let next: Option<String> =
-                on!(self.db, pool => sqlx::query_scalar(NEXT).bind(&org).fetch_one(pool).await)?;
+            let next: Option<String> = on!(self.db, pool => sqlx::query_scalar(NEXT).bind(&org).fetch_one(pool).await)?;
             let Some(next) = next else { break };
             org = next;
             let minted = self.events(&org, &mut progress).await?;
@@ -365,5 +360,7 @@ impl<'a> Verifying<'a> {
 fn place(org: &str, event: &Stored) -> String {
     let Stored { org_position, position, aggregate_type, aggregate_id, sequence, .. } = event;
     let id = aggregate_id.split_once('/').map_or(aggregate_id.as_str(), |(_, id)| id);
-    format!("organisation {org}, event {org_position} (position {position}, {aggregate_type} {id}, sequence {sequence})")
+    format!(
+        "organisation {org}, event {org_position} (position {position}, {aggregate_type} {id}, sequence {sequence})"
+    )
 }

@@ -20,6 +20,7 @@
 pub mod client;
 pub mod contract;
 pub mod ledger;
+pub mod load;
 pub mod sample;
 pub mod service;
 pub mod store;
