@@ -13,6 +13,7 @@ use sqlx::Connection;
 use std::{
     io::{BufRead, BufReader},
     process::{Command, Stdio},
+    time::Duration,
 };
 use support::{
     ledger::{id, note, project, receipt, run},
@@ -205,6 +206,9 @@ async fn whatever_is_altered_in_the_ledger_is_named(store: Store) {
         (format!("UPDATE events SET actor = 'service' WHERE {one}"), "hash", at(first)),
         (format!("UPDATE events SET recorded_at = recorded_at + 1 WHERE {one}"), "hash", at(first)),
         (format!("UPDATE events SET recorded_at = recorded_at - 86400000000 WHERE {one}"), "order", at(first)),
+        (format!("UPDATE events SET org_id = 'system', org_position = 900 WHERE {one}"), "gap", at(next)),
+        (format!("UPDATE events SET org_id = 'system', org_position = 900 WHERE {one}"), "hash", at(first)),
+        (format!("UPDATE events SET sequence = 7 WHERE {one}"), "stream", "run ".to_owned()),
         (format!("DELETE FROM events WHERE {one}"), "gap", at(next)),
         (format!("DELETE FROM events WHERE {one}"), "gap", format!("position {next}")),
         (format!("DELETE FROM events WHERE position = {end}"), "truncated", "the end of the ledger".to_owned()),
@@ -333,6 +337,13 @@ async fn a_process_older_than_the_read_models_stops_appending(store: Store) {
     let refused = ada.post(&format!("/runs/{run}/evidence")).json(note("too late")).await.refused(503);
     assert_eq!(refused.code, "UNAVAILABLE");
     assert_eq!(newer.number("SELECT max(position) FROM events").await, before);
+    // Then it ends, so that whoever runs it starts the newer one.
+    let ended = async {
+        while service.anonymous().get("/healthz").attempt().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), ended).await.is_ok(), "it goes on");
 }
 
 async fn positions_have_no_gaps_after_conflicts(store: Store) {
@@ -389,11 +400,14 @@ async fn a_second_writer_of_one_folder_is_refused() {
 }
 
 #[tokio::test]
-async fn a_folder_without_a_ledger_is_not_verified() {
+async fn a_folder_without_a_ledger_is_not_made_one() {
     let service = Service::start(Store::Embedded).await;
-    let output = service.cli(&["ledger", "verify", "--data", "nowhere"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("there is no ledger in nowhere"));
+    for command in [["ledger", "verify"], ["projections", "check"], ["projections", "rebuild"]] {
+        let output = service.cli(&[&command[..], &["--data", "nowhere"]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8(output.stderr).unwrap().contains("there is no ledger in nowhere"), "{command:?}");
+    }
+    assert_eq!(service.cli(&["ledger", "verify", "--depth", "3"]).status.code(), Some(2));
 }
 
 #[tokio::test]

@@ -131,8 +131,11 @@ pub struct Model {
     /// Its table.
     pub table: Table,
     touches: fn(&Recorded<'_>) -> Vec<Row>,
-    fold: fn(&str, Option<&str>, &[&Recorded<'_>]) -> Result<Folded, FoldError>,
+    fold: Fold,
 }
+
+/// Folds events into the row with an id and perhaps a document.
+type Fold = fn(&str, Option<&str>, &[&Recorded<'_>]) -> Result<Folded, FoldError>;
 
 impl Model {
     /// The model without its type.

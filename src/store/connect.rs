@@ -85,6 +85,16 @@ impl Connected {
 }
 
 impl Target {
+    /// Refuses a folder without a ledger: whoever works on one does not mean to begin another.
+    pub(super) fn must_exist(&self) -> Result<(), ConnectError> {
+        match self {
+            Self::Embedded(folder) if !Folder(folder.clone()).database().exists() => {
+                Err(ConnectError::Missing(folder.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a role that owns the ledger's tables, or would once they are made. The embedded store has no roles.
     pub async fn refuse_owner(&self) -> Result<(), ConnectError> {
         const SQL: &str = "SELECT rolsuper OR coalesce((SELECT pg_has_role(r.oid, relowner, 'MEMBER') FROM pg_class \
@@ -121,12 +131,9 @@ pub(super) async fn open(target: &Target) -> Result<Connected, ConnectError> {
 pub(super) async fn open_to_read(target: &Target) -> Result<Db, ConnectError> {
     match target {
         Target::Embedded(folder) => {
-            let file = Folder(folder.clone()).database();
-            if !file.exists() {
-                return Err(ConnectError::Missing(folder.clone()));
-            }
-            let options =
-                SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(5));
+            target.must_exist()?;
+            let options = SqliteConnectOptions::new().filename(Folder(folder.clone()).database()).read_only(true);
+            let options = options.busy_timeout(Duration::from_secs(5));
             let pool = SqlitePoolOptions::new().max_connections(1);
             Ok(Db::Sqlite(pool.connect_with(options.pragma("wal_autocheckpoint", "0")).await?))
         }

@@ -49,10 +49,11 @@ pub async fn migrate(
 
 /// Builds every read model anew and shows the new builds. `progress` is told the position reached and the one to reach.
 pub async fn rebuild(target: &Target, models: &[Model], progress: impl FnMut(i64, i64)) -> Result<(), ConnectError> {
+    target.must_exist()?;
     let connected = connect::open(target).await?;
-    let _turn = Turn::take(&connected.write).await?;
+    let turn = Turn::take(&connected.write).await?;
     build(&connected.write, models, progress).await?;
-    drop(_turn);
+    drop(turn);
     connected.close().await;
     Ok(())
 }
@@ -64,10 +65,11 @@ pub async fn compare(
     models: &[Model],
     progress: impl FnMut(i64, i64),
 ) -> Result<Vec<Difference>, ConnectError> {
+    target.must_exist()?;
     let connected = connect::open(target).await?;
-    let _turn = Turn::take(&connected.write).await?;
+    let turn = Turn::take(&connected.write).await?;
     let found = compare_builds(&connected.write, models, progress).await?;
-    drop(_turn);
+    drop(turn);
     connected.close().await;
     Ok(found)
 }
