@@ -54,8 +54,9 @@ pub enum OpenError {
     Library(#[from] Refused),
 }
 
-/// How often a command that lost a race is decided again.
-const TRIES: usize = 8;
+/// How often a command that lost a race is decided again. On a busy record each try may lose to another process, so that
+/// with few of them somebody would be refused who did nothing wrong.
+const TRIES: usize = 64;
 
 /// The service without its ways in.
 pub struct App {
@@ -159,7 +160,11 @@ impl App {
             (Some(url), Some(from)) => Arc::new(Smtp::new(url.reveal(), from)?),
             _ => Arc::new(Unconfigured),
         };
-        let store = Store::open(&settings.store.target(), projections::models()).await?;
+        let target = settings.store.target();
+        if settings.production {
+            target.refuse_owner().await?;
+        }
+        let store = Store::open(&target, projections::models()).await?;
         let app = Self {
             tokens: Tokens::new(&keys, "defendable", settings.jwt_ttl_hours),
             settings,

@@ -1,7 +1,10 @@
 //! How a terminal reaches the service.
 
+pub mod ledger;
 pub mod openapi;
+mod progress;
 pub mod serve;
+pub mod store;
 
 use crate::config;
 use clap::{Parser, Subcommand};
@@ -25,6 +28,14 @@ pub struct Cli {
 pub enum Command {
     /// Start the service
     Serve(Box<config::Serve>),
+    /// Bring a store's tables up to date, as the owner that DEFENDABLE_MIGRATE_URL names
+    Migrate(store::Migrate),
+    /// Work on the read models of a store
+    #[command(subcommand)]
+    Projections(store::Projections),
+    /// Work on the ledger of a store
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
     /// Print the API description (OpenAPI 3.1)
     Openapi,
 }
@@ -49,6 +60,9 @@ pub async fn run() -> ExitCode {
     // Wrong usage ends here, with clap's own message and code 2.
     let outcome = match Cli::parse().command {
         Command::Serve(settings) => serve::run(&settings).await,
+        Command::Migrate(options) => store::migrate(&options).await,
+        Command::Projections(command) => store::projections(&command).await,
+        Command::Ledger(command) => ledger::run(&command).await,
         Command::Openapi => openapi::run().await,
     };
     match outcome {

@@ -12,6 +12,8 @@ mod ordinary;
 mod reading;
 mod rebuild;
 mod sql;
+mod trouble;
+pub mod verify;
 
 pub use appender::{
     Append, AppendError, Appended, Claim, NewEvent, NewReceipt, StreamAppend, StreamAppended, aggregate_id,
@@ -19,6 +21,8 @@ pub use appender::{
 pub use connect::{ConnectError, Target};
 pub use loading::{LoadError, Loaded, Replayed};
 pub use reading::KnownCommand;
+pub use rebuild::{Difference, compare, migrate, rebuild};
+pub use trouble::Trouble;
 
 use fresh::Fresh;
 use projections::{Db, Model, on};
@@ -71,7 +75,7 @@ impl Store {
     /// starts appending.
     pub async fn open(target: &Target, models: Vec<Model>) -> Result<Self, ConnectError> {
         let connected = connect::open(target).await?;
-        rebuild::bring_up_to_date(&connected.write, &models).await?;
+        rebuild::bring_up_to_date(&connected.write, &models, |_, _| {}).await?;
         let (queue, requests) = mpsc::channel(4096);
         let (report, health) = watch::channel(Health::Sound);
         let fresh = Arc::new(Fresh::new(matches!(connected.write, Db::Sqlite(_))));

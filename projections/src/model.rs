@@ -131,8 +131,11 @@ pub struct Model {
     /// Its table.
     pub table: Table,
     touches: fn(&Recorded<'_>) -> Vec<Row>,
-    fold: fn(&str, Option<&str>, &[&Recorded<'_>]) -> Result<Folded, FoldError>,
+    fold: Fold,
 }
+
+/// Folds events into the row with an id and perhaps a document.
+type Fold = fn(&str, Option<&str>, &[&Recorded<'_>]) -> Result<Folded, FoldError>;
 
 impl Model {
     /// The model without its type.
@@ -199,10 +202,46 @@ impl Table {
 
     /// The statements that let readers see one build under the model's plain name.
     pub fn show(&self, build: i64) -> [String; 2] {
-        [
-            format!("DROP VIEW IF EXISTS {}", self.name),
-            format!("CREATE VIEW {} AS SELECT * FROM {}", self.name, self.build(build)),
-        ]
+        [self.hide(), format!("CREATE VIEW {} AS SELECT * FROM {}", self.name, self.build(build))]
+    }
+
+    /// The statement that lets readers see none: their queries then fail, as [`is_hidden`] tells.
+    pub fn hide(&self) -> String {
+        format!("DROP VIEW IF EXISTS {}", self.name)
+    }
+
+    /// The statement that names the rows, as `(org_id, id)`, in which two builds differ; with `some`, of those in a
+    /// JSON array of `[org_id, id]`.
+    pub fn differing(&self, dialect: Dialect, one: i64, other: i64, some: bool) -> String {
+        let (one, other) = (self.build(one), self.build(other));
+        let columns = self.compared().map(|name| format!("a.{name} IS DISTINCT FROM b.{name}"));
+        let columns = columns.collect::<Vec<_>>().join(" OR ");
+        let of = match some {
+            true => format!(
+                "(SELECT t.* FROM {{}} t JOIN {} ON t.org_id = value->>0 AND t.id = value->>1)",
+                dialect.rows("$1")
+            ),
+            false => "{}".to_owned(),
+        };
+        format!(
+            "SELECT coalesce(a.org_id, b.org_id), coalesce(a.id, b.id) FROM {} a FULL JOIN {} b \
+             ON b.org_id = a.org_id AND b.id = a.id WHERE a.id IS NULL OR b.id IS NULL OR {columns}",
+            of.replace("{}", &one),
+            of.replace("{}", &other)
+        )
+    }
+
+    /// The statement that reads some rows of one build whole, given as a JSON array of `[org_id, id]`: organisation, id,
+    /// and each of [`Table::compared`] as text.
+    pub fn whole(&self, dialect: Dialect, build: i64) -> String {
+        let columns: String = self.compared().map(|name| format!(", CAST(t.{name} AS text)")).collect();
+        let (name, rows) = (self.build(build), dialect.rows("$1"));
+        format!("SELECT t.org_id, t.id{columns} FROM {rows} JOIN {name} t ON t.org_id = value->>0 AND t.id = value->>1")
+    }
+
+    /// The columns in which two builds of one version must agree.
+    pub fn compared(&self) -> impl Iterator<Item = &'static str> {
+        ["position", "doc"].into_iter().chain(self.columns.iter().map(|column| column.name))
     }
 
     /// The statement that inserts or replaces rows of one build. SQLite takes them as one JSON array of arrays,
@@ -248,6 +287,13 @@ impl Table {
         let rows = dialect.rows("$1");
         format!("DELETE FROM {name} WHERE (org_id, id) IN (SELECT value->>0, value->>1 FROM {rows})")
     }
+}
+
+/// Whether a query failed because its read model is hidden.
+pub fn is_hidden(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else { return false };
+    // PostgreSQL has a code for it; SQLite says it in words only.
+    error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table: ")
 }
 
 /// Reads a document back.

@@ -11,20 +11,15 @@ use crate::{
 };
 use aggregates::ids::OrgId;
 use futures::{FutureExt, future::BoxFuture};
-use projections::on;
 use std::time::Duration;
 
 /// How long a part may take to say how it is.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl App {
-    /// Whether the database answers.
-    async fn database_answers(&self) -> Result<(), Refused> {
-        let asked = async { on!(self.db(), pool => sqlx::query("SELECT 1").execute(pool).await.map(drop)) };
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(answered) => Ok(answered?),
-            Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
-        }
+    /// The stalled read models, each with its reason; none when the database does not answer.
+    async fn stalled(&self) -> Option<Vec<(String, String)>> {
+        tokio::time::timeout(PATIENCE, self.store.stalled()).await.ok()?.ok()
     }
 
     /// Counts an evidence upload against the caller's limit for the hour, which all processes share.
@@ -52,33 +47,36 @@ impl Application for App {
 
     fn parts(&self) -> BoxFuture<'_, Parts> {
         async {
-            let state = |answered: bool| if answered { State::Healthy } else { State::Unhealthy };
-            let answers = self.database_answers().await.is_ok();
-            let health = self.store.health().borrow().clone();
-            let database = match health {
-                Health::Stalled(_) if answers => State::Degraded,
-                Health::Outdated => State::Unhealthy,
-                _ => state(answers),
+            let outdated = *self.store.health().borrow() == Health::Outdated;
+            let database = match self.stalled().await {
+                Some(models) if !outdated => {
+                    if models.is_empty() {
+                        State::Healthy
+                    } else {
+                        State::Degraded
+                    }
+                }
+                _ => State::Unhealthy,
             };
             let storage = tokio::time::timeout(PATIENCE, self.objects.probe()).await;
             let mail = if self.mailer.is_configured() { State::Healthy } else { State::NotConfigured };
-            Parts { database, storage: state(matches!(storage, Ok(Ok(())))), mail, ..Parts::default() }
+            let storage = if matches!(storage, Ok(Ok(()))) { State::Healthy } else { State::Unhealthy };
+            Parts { database, storage, mail, ..Parts::default() }
         }
         .boxed()
     }
 
     fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
         async {
-            let health = self.store.health().borrow().clone();
-            match health {
-                Health::Stalled(models) => {
-                    let models: Vec<_> = models.iter().map(|(model, reason)| format!("{model} ({reason})")).collect();
-                    return Err(format!("read models are stalled: {}", models.join(", ")));
-                }
-                Health::Outdated => return Err("a newer version of the service has taken over".to_owned()),
-                Health::Sound | Health::Away(_) => {}
+            if *self.store.health().borrow() == Health::Outdated {
+                return Err("a newer version of the service has taken over".to_owned());
             }
-            self.database_answers().await.map_err(|_| "the database cannot be reached".to_owned())
+            let stalled = self.stalled().await.ok_or("the database cannot be reached")?;
+            if stalled.is_empty() {
+                return Ok(());
+            }
+            let models: Vec<_> = stalled.iter().map(|(model, reason)| format!("{model} ({reason})")).collect();
+            Err(format!("read models are stalled: {}", models.join(", ")))
         }
         .boxed()
     }

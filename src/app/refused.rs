@@ -3,9 +3,10 @@
 use crate::{
     http::error::Problem,
     outside::{keys::KeyError, objects::ObjectError, personal::PersonalError, tokens::TokenError},
-    store::{AppendError, LoadError},
+    store::{AppendError, LoadError, Trouble},
 };
 use aggregates::{Fault, Permission, Refusal};
+use projections::model::is_hidden;
 use std::error::Error;
 
 /// Why a command or a query is refused.
@@ -122,14 +123,13 @@ impl From<Refused> for Problem {
 
 /// What cannot be reached is away for now; anything else is a fault of ours.
 fn database(error: sqlx::Error) -> Problem {
-    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
-    let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
-    let away = matches!(code.as_ref(), "57P01" | "57P02" | "57P03" | "53300" | "13" | "53100");
-    match error {
-        Io(_) | PoolClosed | PoolTimedOut | Protocol(_) | Tls(_) | WorkerCrashed => {
-            Problem::unavailable("the database cannot be reached; try again in a moment").because(error)
+    match Trouble::of(&error) {
+        Trouble::Away => Problem::unavailable("the database cannot be reached; try again in a moment").because(error),
+        Trouble::Full => Problem::unavailable("the disk of the database is full").because(error),
+        _ if is_hidden(&error) => {
+            Problem::unavailable("what this shows is stalled and has to be rebuilt; nothing recorded is lost")
+                .because(error)
         }
-        error if away => Problem::unavailable("the database is not available; try again in a moment").because(error),
-        error => Problem::internal(error),
+        Trouble::Taken | Trouble::Other => Problem::internal(error),
     }
 }

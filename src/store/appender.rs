@@ -1,7 +1,7 @@
 //! The appender: one task per process that commits what waits, many commands to a transaction.
 
 use super::{
-    Health, Request,
+    Health, Request, Trouble,
     batch::{Batch, Rejected},
     fresh::Fresh,
     sql::Tx,
@@ -339,26 +339,17 @@ impl Appender {
     }
 
     fn failed(&self, error: sqlx::Error) -> Failure {
-        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
-        match (&error, code.as_str()) {
-            // SQLite's "database or disk is full", PostgreSQL's disk_full.
-            (_, "13" | "53100") => Failure::Before(AppendError::Full, Scope::All),
-            // PostgreSQL: shutting down, crashed, starting up, too many connections.
-            (_, "57P01" | "57P02" | "57P03" | "53300")
-            | (
-                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Protocol(_),
-                _,
-            ) => {
+        match Trouble::of(&error) {
+            Trouble::Full => Failure::Before(AppendError::Full, Scope::All),
+            Trouble::Away => {
                 self.health.send_replace(Health::Away(error.to_string()));
-                Failure::Before(AppendError::Unavailable("the database cannot be reached".into()), Scope::All)
+                let reason =
+                    error.as_database_error().map_or("the database cannot be reached", |error| error.message());
+                Failure::Before(AppendError::Unavailable(reason.to_owned()), Scope::All)
             }
             // Another process was first, in spite of the lock: the database's own keys have the last word.
-            (_, "23505" | "1555" | "2067") => Failure::Before(AppendError::Conflict, Scope::One),
-            // SQLite: busy, input/output error, cannot open, read-only.
-            (_, "5" | "10" | "14" | "8" | "778" | "1034" | "522") => {
-                Failure::Before(AppendError::Unavailable(error.to_string()), Scope::All)
-            }
-            _ => Failure::Before(AppendError::Broken(error.to_string()), Scope::One),
+            Trouble::Taken => Failure::Before(AppendError::Conflict, Scope::One),
+            Trouble::Other => Failure::Before(AppendError::Broken(error.to_string()), Scope::One),
         }
     }
 }

@@ -204,7 +204,7 @@ impl Batch {
                     return Err(Rejected::Fold(reason));
                 }
                 tracing::error!(model = model.table.name, reason, "a read model is stalled");
-                tx.stall(model.table.name, &reason).await?;
+                tx.stall(model, &reason).await?;
                 stalled.insert(model.table.name.to_owned(), reason);
             }
         }

@@ -1,7 +1,7 @@
 //! Connections: the embedded file or PostgreSQL, and its tables.
 
 use super::Folder;
-use projections::Db;
+use projections::{Db, on};
 use sqlx::{
     Connection, Executor,
     postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
@@ -48,9 +48,26 @@ pub enum ConnectError {
     /// Its read models belong to a newer version.
     #[error("the read model {0} was built by a newer version of the service; start that one")]
     Newer(String),
+    /// Its read models are not those of this version.
+    #[error("the read model {0} is not the one that this version shows; run `defendable migrate`")]
+    OtherVersion(&'static str),
     /// An event cannot be folded.
     #[error("the read models cannot be built: {0}")]
     Fold(String),
+    /// There is nothing in the folder.
+    #[error("there is no ledger in {0}; name its folder (--data) or its database (--database-url)")]
+    Missing(PathBuf),
+    /// The service's role may not bring the tables up to date, and nobody who may is named.
+    #[error(
+        "the tables are older than this version; run `defendable migrate` with DEFENDABLE_MIGRATE_URL, the owner's"
+    )]
+    Behind,
+    /// The service's role could alter what was recorded.
+    #[error(
+        "--production refuses to serve as a role that owns the ledger's tables or is a superuser, since it could alter \
+         what was recorded: let --database-url name a role of its own, and DEFENDABLE_MIGRATE_URL the owner"
+    )]
+    Owner,
 }
 
 pub(super) struct Connected {
@@ -59,18 +76,71 @@ pub(super) struct Connected {
     pub(super) lock: Option<File>,
 }
 
+impl Connected {
+    /// Closes the connections in good order.
+    pub(super) async fn close(self) {
+        on!(self.read, pool => pool.close().await);
+        on!(self.write, pool => pool.close().await);
+    }
+}
+
+impl Target {
+    /// Refuses a folder without a ledger: whoever works on one does not mean to begin another.
+    pub(super) fn must_exist(&self) -> Result<(), ConnectError> {
+        match self {
+            Self::Embedded(folder) if !Folder(folder.clone()).database().exists() => {
+                Err(ConnectError::Missing(folder.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a role that owns the ledger's tables, or would once they are made. The embedded store has no roles.
+    pub async fn refuse_owner(&self) -> Result<(), ConnectError> {
+        const SQL: &str = "SELECT rolsuper OR coalesce((SELECT pg_has_role(r.oid, relowner, 'MEMBER') FROM pg_class \
+                           WHERE oid = to_regclass('ledger.events')), $1) FROM pg_roles r WHERE rolname = current_user";
+        let Self::Postgres { url, migrate_url, .. } = self else { return Ok(()) };
+        let mut service = PgConnection::connect_with(&postgres_options(url, "views,ledger")?).await?;
+        let owns: bool = sqlx::query_scalar(SQL).bind(migrate_url.is_none()).fetch_one(&mut service).await?;
+        service.close().await?;
+        if owns { Err(ConnectError::Owner) } else { Ok(()) }
+    }
+}
+
 /// Opens the database and brings its tables up to date.
 pub(super) async fn open(target: &Target) -> Result<Connected, ConnectError> {
     match target {
         Target::Embedded(folder) => embedded(Folder(folder.clone())).await,
         Target::Postgres { url, migrate_url, connections } => {
-            migrate_postgres(migrate_url.as_deref().unwrap_or(url), url).await?;
+            match migrate_url {
+                Some(owner) => migrate_postgres(owner, url).await?,
+                None if is_for_the_owner(url).await? => migrate_postgres(url, url).await?,
+                None => {}
+            }
             // Apart, so that many readers never keep the appender waiting for a connection.
             let options = postgres_options(url, "views,ledger")?;
             let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
             let read = pool(connections.saturating_sub(WRITERS).max(1)).connect_with(options.clone()).await?;
             let write = pool(WRITERS).connect_with(options).await?;
             Ok(Connected { read: Db::Postgres(read), write: Db::Postgres(write), lock: None })
+        }
+    }
+}
+
+/// Connections that can read and nothing else. On the embedded store they need no lock: another process may write.
+pub(super) async fn open_to_read(target: &Target) -> Result<Db, ConnectError> {
+    match target {
+        Target::Embedded(folder) => {
+            target.must_exist()?;
+            let options = SqliteConnectOptions::new().filename(Folder(folder.clone()).database()).read_only(true);
+            let options = options.busy_timeout(Duration::from_secs(5));
+            let pool = SqlitePoolOptions::new().max_connections(1);
+            Ok(Db::Sqlite(pool.connect_with(options.pragma("wal_autocheckpoint", "0")).await?))
+        }
+        Target::Postgres { url, .. } => {
+            let options = postgres_options(url, "views,ledger")?;
+            let options = options.options([("default_transaction_read_only", "on")]);
+            Ok(Db::Postgres(PgPoolOptions::new().max_connections(1).connect_with(options).await?))
         }
     }
 }
@@ -93,7 +163,16 @@ async fn embedded(folder: Folder) -> Result<Connected, ConnectError> {
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "memory");
+    // On a full disk SQLite itself gives a transaction up; the connection then takes itself to be within it for ever, and
+    // has to be replaced.
     let write = SqlitePoolOptions::new().max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None);
+    let write = write.after_release(|connection, _| {
+        Box::pin(async {
+            // What was asked for before it was released, a rollback perhaps, comes first.
+            connection.ping().await?;
+            Ok(!connection.is_in_transaction())
+        })
+    });
     let write = write.connect_with(writer).await?;
     sqlx::migrate!("migrations/sqlite").run(&write).await?;
     let reader = options.read_only(true).pragma("wal_autocheckpoint", "0").pragma("cache_size", "-32768");
@@ -108,6 +187,23 @@ fn postgres_options(url: &str, search_path: &str) -> sqlx::Result<PgConnectOptio
         .options([("search_path", search_path)])
         .application_name("defendable")
         .statement_cache_capacity(256))
+}
+
+/// Whether the service's role is to bring the tables up to date: it owns them, or nobody has made them. Any other role
+/// must find them as this version needs them.
+async fn is_for_the_owner(url: &str) -> Result<bool, ConnectError> {
+    const OWNS: &str = "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('ledger.events')";
+    const APPLIED: &str = "SELECT coalesce(max(version), 0) FROM ledger._sqlx_migrations WHERE success";
+    let mut service = PgConnection::connect_with(&postgres_options(url, "views,ledger")?).await?;
+    let owns: Option<bool> = sqlx::query_scalar(OWNS).fetch_optional(&mut service).await?;
+    if owns == Some(false) {
+        let applied: i64 = sqlx::query_scalar(APPLIED).fetch_one(&mut service).await?;
+        if sqlx::migrate!("migrations/postgres").iter().any(|migration| migration.version > applied) {
+            return Err(ConnectError::Behind);
+        }
+    }
+    service.close().await?;
+    Ok(owns != Some(false))
 }
 
 /// Brings the tables up to date as their owner. When the service connects as somebody else, that role may read the
@@ -127,6 +223,7 @@ async fn migrate_postgres(owner_url: &str, service_url: &str) -> Result<(), Conn
             .execute(
                 format!(
                     "GRANT USAGE ON SCHEMA ledger TO \"{role}\";
+                     GRANT SELECT ON _sqlx_migrations TO \"{role}\";
                      GRANT SELECT, INSERT ON events, receipts, blobs TO \"{role}\";
                      GRANT SELECT, INSERT, UPDATE, DELETE ON commands, claims, projections, sign_in_tokens, sessions, \
                          person_keys, api_key_uses, limit_uses TO \"{role}\";

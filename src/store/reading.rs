@@ -6,7 +6,7 @@ use aggregates::{
     ids::OrgId,
     ledger::{Receipt, receipt_stream},
 };
-use projections::on;
+use projections::{Db, on};
 use proof::{
     digest::{Blake3Hex, Sha256Hex, sha256},
     receipt::{self, ReceiptChain, Row, Verification},
@@ -14,7 +14,7 @@ use proof::{
 use sqlx::Error::Decode;
 
 /// How many receipts are read at a time.
-const PAGE: i64 = 2_000;
+pub(super) const PAGE: i64 = 2_000;
 
 /// A command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,12 @@ impl Store {
     pub async fn position(&self) -> sqlx::Result<i64> {
         const SQL: &str = "SELECT coalesce(max(position), 0) FROM events";
         on!(self.read(), pool => sqlx::query_scalar(SQL).fetch_one(pool).await)
+    }
+
+    /// The read models that could not be folded further, each with its reason, whichever process found out.
+    pub async fn stalled(&self) -> sqlx::Result<Vec<(String, String)>> {
+        const SQL: &str = "SELECT name, coalesce(reason, '') FROM projections WHERE state = 'stalled' ORDER BY name";
+        on!(self.read(), pool => sqlx::query_as(SQL).fetch_all(pool).await)
     }
 
     /// Whether a command was carried out within the window in which repeats are answered.
@@ -82,40 +88,44 @@ impl Store {
         Ok((place.unsigned_abs(), Blake3Hex::from_bytes(hash)))
     }
 
-    /// How many receipts the organisation's events have minted: the number of the last, which they count from 0, and 1.
-    async fn minted(&self, org: OrgId) -> sqlx::Result<u64> {
-        const SQL: &str = "SELECT max(aggregate_id) FROM events \
-                           WHERE aggregate_type = $1 AND aggregate_id >= $2 AND aggregate_id < $3";
-        let (first, end) = (aggregate_id(org, &receipt_stream(0)), aggregate_id(org, ":"));
-        let last: Option<String> = on!(self.read(), pool => {
-            sqlx::query_scalar(SQL).bind(Receipt::TYPE).bind(first).bind(end).fetch_one(pool).await
-        })?;
-        let number = last.as_deref().and_then(|last| last.rsplit('/').next()?.parse::<u64>().ok());
-        Ok(number.map_or(0, |last| last + 1))
-    }
-
-    /// Walks the organisation's whole receipt chain, page by page in constant memory: the stored bytes of each receipt
-    /// against the digest and the parent that its event recorded. What was minted and is not there is missed.
+    /// Walks the organisation's whole receipt chain.
     pub async fn verify_receipts(&self, org: OrgId) -> sqlx::Result<Verification> {
-        const SQL: &str = "SELECT r.org_seq, r.payload, CAST(e.payload AS text) FROM receipts r \
-             LEFT JOIN events e ON e.position = r.position AND e.org_id = r.org_id AND e.aggregate_type = 'receipt' \
-             WHERE r.org_id = $1 AND r.org_seq > $2 ORDER BY r.org_seq LIMIT $3";
-        // Asked first: a receipt that is minted during the walk may or may not be seen by it.
-        let minted = self.minted(org).await?;
-        let mut chain = ReceiptChain::new();
-        let mut after = -1;
-        loop {
-            let rows: Vec<(i64, Vec<u8>, Option<String>)> = on!(self.read(), pool => {
-                sqlx::query_as(SQL).bind(org.on_ledger()).bind(after).bind(PAGE).fetch_all(pool).await
-            })?;
-            let Some((last, ..)) = rows.last() else { break };
-            after = *last;
-            chain =
-                tokio::task::spawn_blocking(move || walk(chain, &rows)).await.map_err(|error| Decode(error.into()))?;
-        }
-        chain.miss((after + 1).unsigned_abs()..minted);
-        Ok(chain.finish())
+        verify_receipts(self.read(), &org.on_ledger()).await
     }
+}
+
+/// How many receipts an organisation's events have minted: the number of the last, which they count from 0, and 1.
+async fn minted(db: &Db, org: &str) -> sqlx::Result<u64> {
+    const SQL: &str = "SELECT max(aggregate_id) FROM events \
+                       WHERE aggregate_type = $1 AND aggregate_id >= $2 AND aggregate_id < $3";
+    let (first, end) = (format!("{org}/{}", receipt_stream(0)), format!("{org}/:"));
+    let last: Option<String> = on!(db, pool => {
+        sqlx::query_scalar(SQL).bind(Receipt::TYPE).bind(first).bind(end).fetch_one(pool).await
+    })?;
+    let number = last.as_deref().and_then(|last| last.rsplit('/').next()?.parse::<u64>().ok());
+    Ok(number.map_or(0, |last| last + 1))
+}
+
+/// Walks an organisation's receipt chain, page by page in constant memory: the stored bytes of each receipt against the
+/// digest and the parent that its event recorded. What was minted and is not there is missed.
+pub(super) async fn verify_receipts(db: &Db, org: &str) -> sqlx::Result<Verification> {
+    const SQL: &str = "SELECT r.org_seq, r.payload, CAST(e.payload AS text) FROM receipts r \
+         LEFT JOIN events e ON e.position = r.position AND e.org_id = r.org_id AND e.aggregate_type = 'receipt' \
+         WHERE r.org_id = $1 AND r.org_seq > $2 ORDER BY r.org_seq LIMIT $3";
+    // Asked first: a receipt that is minted during the walk may or may not be seen by it.
+    let minted = minted(db, org).await?;
+    let mut chain = ReceiptChain::new();
+    let mut after = -1;
+    loop {
+        let rows: Vec<(i64, Vec<u8>, Option<String>)> = on!(db, pool => {
+            sqlx::query_as(SQL).bind(org).bind(after).bind(PAGE).fetch_all(pool).await
+        })?;
+        let Some((last, ..)) = rows.last() else { break };
+        after = *last;
+        chain = tokio::task::spawn_blocking(move || walk(chain, &rows)).await.map_err(|error| Decode(error.into()))?;
+    }
+    chain.miss((after + 1).unsigned_abs()..minted);
+    Ok(chain.finish())
 }
 
 fn walk(mut chain: ReceiptChain, rows: &[(i64, Vec<u8>, Option<String>)]) -> ReceiptChain {

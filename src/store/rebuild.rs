@@ -3,16 +3,83 @@
 //! A build is filled in pages while the service runs, finishes its tail under the append lock, and is shown by that same
 //! transaction: no reader sees a half-built one, and no event falls between the old and the new.
 
-use super::{ConnectError, Store, batch::fold, sql::Tx};
+use super::{ConnectError, Target, batch::fold, connect, sql::Tx};
 use projections::{Db, Happened, Model, Recorded};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// How many events are folded in one transaction.
 const PAGE: i64 = 5_000;
 /// The key of PostgreSQL's lock that lets one process at a time build.
 const BUILD_LOCK: i64 = 4_151_337_002;
 
-/// Builds what is not there yet, what an older version built, and what had stalled.
-pub(super) async fn bring_up_to_date(db: &Db, models: &[Model]) -> Result<(), ConnectError> {
+/// How many rows that differ are looked at together.
+const ROWS: usize = 500;
+
+/// A row of which readers see something else than what the events say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The read model.
+    pub model: &'static str,
+    /// The organisation, as the ledger writes it.
+    pub org_id: String,
+    /// The row within it.
+    pub id: String,
+    /// The field: a column, a place in the document such as `doc.opened.title`, or `row` when the whole row is missing or
+    /// too many.
+    pub field: String,
+    /// What the events say; none: nothing.
+    pub expected: Option<String>,
+    /// What readers see; none: nothing.
+    pub found: Option<String>,
+}
+
+/// Brings the tables up to date, and the read models that are due; answers the names of those.
+pub async fn migrate(
+    target: &Target,
+    models: &[Model],
+    progress: impl FnMut(i64, i64),
+) -> Result<Vec<&'static str>, ConnectError> {
+    let connected = connect::open(target).await?;
+    let due = bring_up_to_date(&connected.write, models, progress).await?;
+    connected.close().await;
+    Ok(due)
+}
+
+/// Builds every read model anew and shows the new builds. `progress` is told the position reached and the one to reach.
+pub async fn rebuild(target: &Target, models: &[Model], progress: impl FnMut(i64, i64)) -> Result<(), ConnectError> {
+    target.must_exist()?;
+    let connected = connect::open(target).await?;
+    let turn = Turn::take(&connected.write).await?;
+    build(&connected.write, models, progress).await?;
+    drop(turn);
+    connected.close().await;
+    Ok(())
+}
+
+/// Builds every read model anew, compares each row with the one that readers see, and throws the new builds away.
+/// Answers the differences.
+pub async fn compare(
+    target: &Target,
+    models: &[Model],
+    progress: impl FnMut(i64, i64),
+) -> Result<Vec<Difference>, ConnectError> {
+    target.must_exist()?;
+    let connected = connect::open(target).await?;
+    let turn = Turn::take(&connected.write).await?;
+    let found = compare_builds(&connected.write, models, progress).await?;
+    drop(turn);
+    connected.close().await;
+    Ok(found)
+}
+
+/// Builds what is not there yet, what an older version built, and what had stalled; answers the names.
+pub(super) async fn bring_up_to_date(
+    db: &Db,
+    models: &[Model],
+    progress: impl FnMut(i64, i64),
+) -> Result<Vec<&'static str>, ConnectError> {
     let _turn = Turn::take(db).await?;
     let mut tx = Tx::aside(db).await?;
     let builds = tx.builds().await?;
@@ -27,16 +94,10 @@ pub(super) async fn bring_up_to_date(db: &Db, models: &[Model]) -> Result<(), Co
             _ => due.push(*model),
         }
     }
-    if due.is_empty() { Ok(()) } else { build(db, &due, |_, _| {}).await }
-}
-
-impl Store {
-    /// Builds every read model anew and shows the new builds. `progress` is told the position reached and the one to
-    /// reach.
-    pub async fn rebuild(&self, progress: impl FnMut(i64, i64)) -> Result<(), ConnectError> {
-        let _turn = Turn::take(self.write()).await?;
-        build(self.write(), self.models(), progress).await
+    if !due.is_empty() {
+        build(db, &due, progress).await?;
     }
+    Ok(due.iter().map(|model| model.table.name).collect())
 }
 
 /// The right to build, among all processes.
@@ -54,6 +115,138 @@ impl Turn {
 }
 
 async fn build(db: &Db, models: &[Model], mut progress: impl FnMut(i64, i64)) -> Result<(), ConnectError> {
+    let (builds, reached) = fill(db, models, &mut progress).await?;
+    // The tail, and the change of what readers see, under the append lock.
+    let mut tx = Tx::begin(db).await?;
+    let reached = finish(&mut tx, &builds, reached).await?;
+    for Building { model, old, new } in &builds {
+        for statement in model.table.show(*new) {
+            tx.run(&statement).await?;
+        }
+        tx.register(model.table.name, model.table.version, *new, reached).await?;
+        if let Some(old) = old {
+            tx.run(&format!("DROP TABLE IF EXISTS {}", model.table.build(*old))).await?;
+        }
+    }
+    tx.commit().await?;
+    progress(reached, reached);
+    Ok(())
+}
+
+async fn compare_builds(
+    db: &Db,
+    models: &[Model],
+    mut progress: impl FnMut(i64, i64),
+) -> Result<Vec<Difference>, ConnectError> {
+    let mut tx = Tx::aside(db).await?;
+    let shown = tx.builds().await?;
+    tx.rollback().await?;
+    for model in models {
+        let version = i64::from(model.table.version);
+        if shown.get(model.table.name).is_none_or(|build| build.version != version) {
+            return Err(ConnectError::OtherVersion(model.table.name));
+        }
+    }
+    let (builds, reached) = fill(db, models, &mut progress).await?;
+    // Without the lock, rows that are being written differ as well; under it, they are caught up and looked at again.
+    let mut suspects = Vec::new();
+    let mut tx = Tx::aside(db).await?;
+    for building in &builds {
+        suspects.push(tx.differing(&building.model, building.new, building.seen(), None).await?);
+    }
+    tx.rollback().await?;
+    let mut found = Vec::new();
+    if suspects.iter().any(|rows| !rows.is_empty()) {
+        let mut tx = Tx::begin(db).await?;
+        finish(&mut tx, &builds, reached).await?;
+        for (building, suspects) in builds.iter().zip(suspects) {
+            for suspects in suspects.chunks(ROWS) {
+                let rows = tx.differing(&building.model, building.new, building.seen(), Some(suspects)).await?;
+                let expected = tx.whole(&building.model, building.new, &rows).await?;
+                let shown = tx.whole(&building.model, building.seen(), &rows).await?;
+                for row in rows {
+                    found.extend(differences(&building.model, &row, expected.get(&row), shown.get(&row)));
+                }
+            }
+        }
+        tx.rollback().await?;
+    }
+    let mut tx = Tx::aside(db).await?;
+    for Building { model, new, .. } in &builds {
+        tx.run(&format!("DROP TABLE {}", model.table.build(*new))).await?;
+    }
+    tx.commit().await?;
+    progress(reached, reached);
+    Ok(found)
+}
+
+/// A row's columns as text, in the order of [`projections::model::Table::compared`].
+type Columns = Vec<Option<String>>;
+
+fn differences(
+    model: &Model,
+    (org_id, id): &(String, String),
+    expected: Option<&Columns>,
+    found: Option<&Columns>,
+) -> Vec<Difference> {
+    let difference = |field: String, expected: Option<String>, found: Option<String>| Difference {
+        model: model.table.name,
+        org_id: org_id.clone(),
+        id: id.clone(),
+        field,
+        expected,
+        found,
+    };
+    let (Some(expected), Some(found)) = (expected, found) else {
+        let whole = |row: Option<&Columns>| row.and_then(|row| row.get(1).cloned().flatten());
+        return vec![difference("row".to_owned(), whole(expected), whole(found))];
+    };
+    let mut differences = Vec::new();
+    for ((name, expected), found) in model.table.compared().zip(expected).zip(found) {
+        match (name, parsed(expected), parsed(found)) {
+            ("doc", Some(expected), Some(found)) if expected != found => {
+                compare_values("doc", Some(&expected), Some(&found), &mut |field, expected, found| {
+                    let text = |value: Option<&Value>| value.map(Value::to_string);
+                    differences.push(difference(field.to_owned(), text(expected), text(found)));
+                });
+            }
+            _ if expected != found => {
+                differences.push(difference(name.to_owned(), expected.clone(), found.clone()));
+            }
+            _ => {}
+        }
+    }
+    differences
+}
+
+fn parsed(doc: &Option<String>) -> Option<Value> {
+    serde_json::from_str(doc.as_deref()?).ok()
+}
+
+/// Names each place, such as `doc.opened.title`, at which two documents differ; lists are compared whole.
+fn compare_values(
+    place: &str,
+    expected: Option<&Value>,
+    found: Option<&Value>,
+    say: &mut impl FnMut(&str, Option<&Value>, Option<&Value>),
+) {
+    if let (Some(Value::Object(expected)), Some(Value::Object(found))) = (expected, found) {
+        let names: BTreeSet<&String> = expected.keys().chain(found.keys()).collect();
+        for name in names {
+            compare_values(&format!("{place}.{name}"), expected.get(name), found.get(name), say);
+        }
+    } else if expected != found {
+        say(place, expected, found);
+    }
+}
+
+/// Fills new builds beside those that readers see, up to an end that may have moved on by then; answers the builds and
+/// the position that they reached.
+async fn fill(
+    db: &Db,
+    models: &[Model],
+    progress: &mut impl FnMut(i64, i64),
+) -> Result<(Vec<Building>, i64), ConnectError> {
     let mut tx = Tx::aside(db).await?;
     let shown = tx.builds().await?;
     let head = tx.position().await?;
@@ -76,31 +269,22 @@ async fn build(db: &Db, models: &[Model], mut progress: impl FnMut(i64, i64)) ->
         tx.commit().await?;
         match next {
             Some(position) => reached = position,
-            None => break,
+            None => return Ok((builds, reached)),
         }
         progress(reached, head.max(reached));
     }
-    // The tail, and the change of what readers see, under the append lock.
-    let mut tx = Tx::begin(db).await?;
-    while let Some(position) = page(&mut tx, &builds, reached).await? {
+}
+
+/// Folds what came since, under the append lock, and checks that it ends at the ledger's head.
+async fn finish(tx: &mut Tx, builds: &[Building], mut reached: i64) -> Result<i64, ConnectError> {
+    while let Some(position) = page(tx, builds, reached).await? {
         reached = position;
     }
     let head = tx.position().await?;
     if reached != head {
         return Err(ConnectError::Fold(format!("the events end at {reached}, but the ledger's head is {head}")));
     }
-    for Building { model, old, new } in &builds {
-        for statement in model.table.show(*new) {
-            tx.run(&statement).await?;
-        }
-        tx.register(model.table.name, model.table.version, *new, reached).await?;
-        if let Some(old) = old {
-            tx.run(&format!("DROP TABLE IF EXISTS {}", model.table.build(*old))).await?;
-        }
-    }
-    tx.commit().await?;
-    progress(reached, reached);
-    Ok(())
+    Ok(reached)
 }
 
 /// A read model, the build that readers see, and the one that is being made.
@@ -108,6 +292,13 @@ struct Building {
     model: Model,
     old: Option<i64>,
     new: i64,
+}
+
+impl Building {
+    /// The build that readers see.
+    fn seen(&self) -> i64 {
+        self.old.unwrap_or_default()
+    }
 }
 
 /// Folds the next page of events; answers the position of its last one, or none when there are no more.

@@ -9,7 +9,7 @@ use projections::{
 };
 use proof::digest::Blake3Hex;
 use serde_json::{Value, json};
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Postgres, Row, Sqlite, Transaction};
 use std::collections::HashMap;
 
 /// The key of PostgreSQL's append lock.
@@ -272,9 +272,12 @@ impl Tx {
         on_tx!(self, connection => sqlx::query(SQL).bind(position).execute(connection).await.map(drop))
     }
 
-    /// A read model cannot be folded further.
-    pub(super) async fn stall(&mut self, name: &str, reason: &str) -> sqlx::Result<()> {
+    /// A read model cannot be folded further. Readers lose sight of it, on every process: an answer from it would be
+    /// out of date.
+    pub(super) async fn stall(&mut self, model: &Model, reason: &str) -> sqlx::Result<()> {
         const SQL: &str = "UPDATE projections SET state = 'stalled', reason = $2 WHERE name = $1";
+        self.run(&model.table.hide()).await?;
+        let name = model.table.name;
         on_tx!(self, connection => sqlx::query(SQL).bind(name).bind(reason).execute(connection).await.map(drop))
     }
 
@@ -408,6 +411,44 @@ impl Tx {
         let rows: Vec<(String, String, String)> =
             on_tx!(self, connection => sqlx::query_as(&sql).bind(keys).fetch_all(connection).await)?;
         Ok(rows.into_iter().map(|(org, id, doc)| ((org, id), doc)).collect())
+    }
+
+    /// The rows in which two builds differ, or those of some rows.
+    pub(super) async fn differing(
+        &mut self,
+        model: &Model,
+        one: i64,
+        other: i64,
+        some: Option<&[(String, String)]>,
+    ) -> sqlx::Result<Vec<(String, String)>> {
+        let sql = model.table.differing(self.dialect(), one, other, some.is_some());
+        on_tx!(self, connection => {
+            let mut query = sqlx::query_as(&sql);
+            if let Some(keys) = some {
+                query = query.bind(json!(keys).to_string());
+            }
+            query.fetch_all(connection).await
+        })
+    }
+
+    /// Some rows of one build, whole: every column as text.
+    pub(super) async fn whole(
+        &mut self,
+        model: &Model,
+        build: i64,
+        keys: &[(String, String)],
+    ) -> sqlx::Result<HashMap<(String, String), Vec<Option<String>>>> {
+        let sql = model.table.whole(self.dialect(), build);
+        let count = model.table.compared().count();
+        let keys = json!(keys).to_string();
+        on_tx!(self, connection => {
+            let rows = sqlx::query(&sql).bind(keys).fetch_all(connection).await?;
+            let read = rows.iter().map(|row| {
+                let columns = (2..2 + count).map(|at| row.try_get(at)).collect::<sqlx::Result<_>>()?;
+                Ok(((row.try_get(0)?, row.try_get(1)?), columns))
+            });
+            read.collect()
+        })
     }
 
     /// Writes some rows of one build.

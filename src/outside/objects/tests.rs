@@ -117,6 +117,7 @@ async fn a_folder_that_cannot_be_written_is_unavailable() {
 async fn a_bucket_that_is_away_is_unavailable() {
     let bucket = Bucket {
         name: "evidence".into(),
+        prefix: String::new(),
         region: "us-east-1".into(),
         endpoint: Some("http://127.0.0.1:1".into()),
         access_key_id: "id".into(),
