@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+// A `literal` would reach the derive of the schema in a group that it does not look into: hence `tt`.
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$arm:meta])* $variant:ident = $word:literal,)* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($(#[$arm:meta])* $variant:ident = $word:tt,)* })*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         pub enum $name { $($(#[$arm])* #[serde(rename = $word)] $variant,)* }
