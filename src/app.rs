@@ -210,7 +210,9 @@ impl App {
         let _turn = self.cache.turn::<D>(caller.org, id).await;
         for _ in 0..TRIES {
             let (loaded, cached) = self.loaded::<D>(caller.org, id).await?;
+            // What is not there has no revision: the record itself says that it is missing.
             if let Some(revision) = terms.revision
+                && loaded.sequence > 0
                 && revision != loaded.sequence
             {
                 return Err(Refused::Stale(loaded.sequence));

@@ -235,7 +235,7 @@ impl Serve {
 }
 
 /// Whether a URL names this machine.
-fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
     ["localhost", "127.0.0.1", "[::1]"]

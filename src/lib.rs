@@ -6,3 +6,4 @@ pub mod config;
 pub mod http;
 pub mod outside;
 pub mod store;
+pub mod web;

@@ -130,6 +130,10 @@ impl<K: Kind> PartialSchema for Id<K> {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some(format!("An id: `{}_` and 26 characters of base32 (a UUID is read too)", K::PREFIX)))
+            .pattern(Some(format!(
+                "^({}_[0-7][0-9a-hjkmnp-tv-z]{{25}}|[0-9a-fA-F]{{8}}(-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}})$",
+                K::PREFIX
+            )))
             .examples([serde_json::json!(format!("{}_01k3v7q9d8f6zr2m4n5p6q7r8s", K::PREFIX))])
             .into()
     }

@@ -9,7 +9,7 @@ use crate::http::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::{Payload, ServiceRequest},
-    http::header::{self, HeaderName},
+    http::header::{self, HeaderMap, HeaderName},
 };
 use aggregates::{Permission, identity::roles::Role, ids::OrgId};
 use std::{
@@ -26,15 +26,17 @@ pub const ORGANISATION: HeaderName = HeaderName::from_static("x-org-id");
 
 /// What may be reached without a credential, and nothing else: whole paths, and beginnings that end
 /// in `/`. The runs surface's answer under `/api/v1` too.
-const PUBLIC: [&str; 14] = [
+const PUBLIC: [&str; 16] = [
     "/auth/request",
     "/auth/verify",
+    "/auth/callback",
     "/auth/accept-invite",
     "/auth/login",
     "/users/invitations/",
     "/share/",
     "/log/",
     "/.well-known/",
+    "/assets/",
     "/healthz",
     "/readyz",
     "/openapi.json",
@@ -193,7 +195,7 @@ fn credential(wire: &Wire, request: &ServiceRequest) -> Reply<Option<String>> {
         };
     }
     let Some(session) = session(request) else { return Ok(None) };
-    if !request.method().is_safe() && !is_same_origin(wire, request) {
+    if !request.method().is_safe() && !is_same_origin(wire, request.headers()) {
         return Err(Problem::forbidden("a change with the session cookie must come from this service's own pages"));
     }
     Ok(Some(session.to_owned()))
@@ -206,8 +208,9 @@ fn session(request: &ServiceRequest) -> Option<&str> {
     pairs.into_iter().find_map(|(name, value)| (name == SESSION_COOKIE && !value.is_empty()).then_some(value))
 }
 
-fn is_same_origin(wire: &Wire, request: &ServiceRequest) -> bool {
-    let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+/// Whether a request comes from one of this service's own pages, as its browser says (RFC 6454 §7).
+pub(crate) fn is_same_origin(wire: &Wire, headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(origin) = text(header::ORIGIN) else { return false };
     if let Some(ours) = &wire.origin {
         return origin.eq_ignore_ascii_case(ours);

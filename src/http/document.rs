@@ -14,6 +14,7 @@ use actix_web::{
     test::{TestRequest, init_service},
     web::Bytes,
 };
+use aggregates::ids::OrgId;
 use serde_json::{Map, Value, json};
 use std::{cell::RefCell, mem, rc::Rc};
 use utoipa::{
@@ -169,6 +170,9 @@ fn collect(mut document: OpenApi) -> OpenApi {
     document
 }
 
+/// What is public and yet asks for a credential, to trade it for a session.
+const TRADES: [&str; 2] = ["/auth/verify", "/auth/accept-invite"];
+
 /// Adds what follows from the method, the path, the body and the permission.
 fn complete(
     operation: &mut Map<String, Value>,
@@ -201,6 +205,9 @@ fn complete(
     }
     if public && changes && path != "/auth/request" {
         // What the body or the path holds is the credential: the token of a link, a password.
+        statuses.push(401);
+    }
+    if TRADES.contains(&path) {
         statuses.push(401);
     }
     if path.contains('{') {
@@ -247,7 +254,7 @@ fn add_parameters(operation: &mut Map<String, Value>, path: &str, found: Vec<Par
         parameters.push(json!({
             "name": "X-Org-Id", "in": "header", "required": false,
             "description": "Another organisation that the caller belongs to than the credential's own",
-            "schema": {"type": "string"},
+            "schema": OrgId::schema(),
         }));
     }
     Ok(())

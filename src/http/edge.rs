@@ -136,8 +136,8 @@ fn let_in(wire: &Wire, request: &ServiceRequest, identified: Reply<Option<caller
         }
         // A stale cookie must not keep anybody from signing in again.
         _ if caller::is_public(request.path()) => Ok(()),
-        // Without a credential, what is nowhere is nowhere: the fallback says so.
-        Ok(None) if !wire.document.knows(request.method(), request.path()) => Ok(()),
+        // What is nowhere is nowhere, whoever asks: the fallback says so.
+        _ if !wire.document.knows(request.method(), request.path()) => Ok(()),
         Ok(None) => Err(Problem::unauthorized()),
         Err(problem) => Err(problem),
     }

@@ -29,7 +29,9 @@ impl FromRequest for IdempotencyKey {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let what =
             "A repeat with this key within 24 hours gets the first answer again; 1 to 255 visible ASCII characters";
-        Probe::is_asked(request, |findings| findings.parameters.push(parameter("Idempotency-Key", what)));
+        Probe::is_asked(request, |findings| {
+            findings.parameters.push(parameter("Idempotency-Key", what, "^[!-~]{1,255}$"))
+        });
         let Some(key) = request.headers().get(IDEMPOTENCY_KEY) else { return ready(Ok(Self(None))) };
         let key =
             key.to_str().ok().filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
@@ -63,7 +65,9 @@ impl FromRequest for IfMatch {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let what = "The `ETag` of the last read: if the record has changed since, the answer is 412";
-        Probe::is_asked(request, |findings| findings.parameters.push(parameter("If-Match", what)));
+        Probe::is_asked(request, |findings| {
+            findings.parameters.push(parameter("If-Match", what, r#"^(\*|"[0-9]{1,18}")$"#))
+        });
         let Some(tag) = request.headers().get(header::IF_MATCH) else { return ready(Ok(Self(None))) };
         ready(match tag.to_str().unwrap_or_default().trim() {
             "*" => Ok(Self(None)),
@@ -82,13 +86,13 @@ impl FromRequest for IfMatch {
     }
 }
 
-fn parameter(name: &str, description: &str) -> Parameter {
+fn parameter(name: &str, description: &str, pattern: &str) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(description))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).pattern(Some(pattern))))
         .build()
 }
 

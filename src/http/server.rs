@@ -3,13 +3,14 @@
 use crate::{
     config::Serve,
     http::{Application, Routes, Wire, document::Document, edge, fallback, metrics::Metrics},
+    web,
 };
 use actix_web::{
     App, HttpResponse, HttpServer,
     dev::{Server, ServerHandle},
     middleware::from_fn,
     rt,
-    web::{self, Data},
+    web::{self as actix, Data},
 };
 use std::{
     io,
@@ -59,7 +60,8 @@ pub async fn start<A: Application>(
             .into_utoipa_app()
             .configure(|config| routes.mount(config))
             .into_app()
-            .default_service(web::to(fallback::unmatched))
+            .configure(web::pages)
+            .default_service(actix::to(fallback::unmatched))
             .wrap(from_fn(edge::pass))
     })
     .workers(settings.workers.into())
@@ -164,7 +166,7 @@ fn metrics_listener(settings: &Serve) -> io::Result<Option<TcpListener>> {
 
 fn metrics_server(metrics: Metrics, listener: TcpListener) -> io::Result<Server> {
     let server = HttpServer::new(move || {
-        App::new().app_data(Data::new(metrics.clone())).route("/metrics", web::get().to(figures))
+        App::new().app_data(Data::new(metrics.clone())).route("/metrics", actix::get().to(figures))
     });
     Ok(server.workers(1).client_request_timeout(HEAD_TIMEOUT).disable_signals().listen(listener)?.run())
 }
