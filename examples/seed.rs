@@ -19,7 +19,7 @@ use clap::Parser;
 use defendable::{
     app::{
         App, Caller, Terms,
-        runs::{NewRun, NewWork},
+        runs::{NewRun, NewText, NewWork},
     },
     config::Serve,
     outside::{chance, clock},
@@ -96,9 +96,13 @@ async fn template(app: &App, caller: &Caller) -> Outcome<(Vec<RunEvent>, Project
     let opened = app.open_run(caller, &terms, new).await?;
     let run: RunId = opened.id.parse()?;
     events.extend(opened.events);
-    let note = Some("Loan 8.625M at 7.25 %, 30 years; NOI 920,000".to_owned());
-    let label = "deal terms".to_owned();
-    events.extend(app.attach_text(caller, &terms, run, EvidenceKind::Note, label, note, true).await?.events);
+    let note = NewText {
+        kind: EvidenceKind::Note,
+        label: "deal terms".into(),
+        content: Some("Loan 8.625M at 7.25 %, 30 years; NOI 920,000".into()),
+        customer_provided: true,
+    };
+    events.extend(app.attach_text(caller, &terms, run, note).await?.events);
     let work = NewWork {
         output: include_str!("../catalog/examples/cre_memo_dscr_ltv_v1/pass.json").into(),
         agent: Agent::default(),

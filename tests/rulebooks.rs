@@ -147,7 +147,8 @@ async fn the_service_serves_the_description_of_itself(store: Store) {
         let described = &schemas.get(name).unwrap_or_else(|| panic!("{name} is no named component"))["enum"];
         let mut described: Vec<_> = described.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
         let mut words: Vec<_> = words.split(' ').collect();
-        (described.sort_unstable(), words.sort_unstable());
+        described.sort_unstable();
+        words.sort_unstable();
         assert_eq!(described, words, "{name}");
     }
 }

@@ -41,6 +41,30 @@ pub struct NewRun {
     pub inputs: String,
 }
 
+/// A text to attach as evidence.
+#[derive(Clone, Debug)]
+pub struct NewText {
+    /// What it is.
+    pub kind: EvidenceKind,
+    /// What it is called, 1 to 300 characters.
+    pub label: String,
+    /// The text; empty is none.
+    pub content: Option<String>,
+    /// Whether it is a customer's data.
+    pub customer_provided: bool,
+}
+
+/// A stored file to attach as evidence.
+#[derive(Clone, Debug)]
+pub struct NewFile {
+    /// What it is called, 1 to 300 characters.
+    pub label: String,
+    /// The file.
+    pub file: StoredFile,
+    /// Whether it is a customer's data.
+    pub customer_provided: bool,
+}
+
 /// Work to hand in.
 #[derive(Clone, Debug)]
 pub struct NewWork {
@@ -126,11 +150,9 @@ impl App {
         caller: &Caller,
         terms: &Terms,
         run: RunId,
-        kind: EvidenceKind,
-        label: String,
-        content: Option<String>,
-        customer_provided: bool,
+        new: NewText,
     ) -> Result<Done<Run>, Refused> {
+        let NewText { kind, label, content, customer_provided } = new;
         let content = content.filter(|content| !content.is_empty()).map(Text::of);
         let (content, blob) = content.map_or((None, None), |(text, blob)| (Some(text), blob));
         let evidence = Evidence {
@@ -186,10 +208,9 @@ impl App {
         terms: &Terms,
         run: RunId,
         id: EvidenceId,
-        label: String,
-        file: StoredFile,
-        customer_provided: bool,
+        new: NewFile,
     ) -> Result<Done<Run>, Refused> {
+        let NewFile { label, file, customer_provided } = new;
         let attached = async {
             let evidence = Evidence {
                 id,

@@ -4,7 +4,7 @@ pub mod members;
 
 use crate::{
     app::{
-        self, App,
+        self, App, Refused,
         identity::{LinkSent, Person},
     },
     http::{

@@ -3,7 +3,7 @@
 use crate::{
     app::{
         App, Done, Refused, Terms,
-        runs::{NewRun, NewWork},
+        runs::{NewRun, NewText, NewWork},
     },
     http::{
         body::{Json, MIB, Raw, is_json, parse},
@@ -369,7 +369,8 @@ pub(crate) async fn attach_evidence(
         );
     }
     let NewEvidence { kind, label, content, customer_provided } = new;
-    let done = app.attach_text(&caller, &given.with(&digest), run, kind, label, content, customer_provided).await?;
+    let new = NewText { kind, label, content, customer_provided };
+    let done = app.attach_text(&caller, &given.with(&digest), run, new).await?;
     attached(&app, run, done).await
 }
 
@@ -391,8 +392,7 @@ pub(crate) async fn upload_evidence(
     let upload = upload::receive(&app, &caller, run, id, &request, payload).await?;
     let digest =
         blake3::hash(format!("{} {} {}", upload.label, upload.file.sha256, upload.customer_provided).as_bytes());
-    let upload::Upload { label, file, customer_provided } = upload;
-    let done = app.attach_file(&caller, &given.with(&digest), run, id, label, file, customer_provided).await?;
+    let done = app.attach_file(&caller, &given.with(&digest), run, id, upload).await?;
     attached(&app, run, done).await
 }
 

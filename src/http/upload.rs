@@ -1,15 +1,15 @@
 //! A file on its way in: streamed to the object store and hashed as it comes, never held whole.
 
 use crate::{
-    app::{App, Caller, runs::UPLOAD_LIMIT},
+    app::{
+        App, Caller,
+        runs::{NewFile, UPLOAD_LIMIT},
+    },
     http::error::{Problem, Reply},
 };
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::{HttpRequest, web::Payload};
-use aggregates::{
-    ids::{EvidenceId, RunId},
-    runs::evidence::StoredFile,
-};
+use aggregates::ids::{EvidenceId, RunId};
 use futures::{StreamExt, TryStreamExt};
 use utoipa::ToSchema;
 
@@ -33,16 +33,6 @@ pub struct UploadForm {
     customer_provided: Option<bool>,
 }
 
-/// A file that was stored.
-pub struct Upload {
-    /// What it is called.
-    pub label: String,
-    /// The file.
-    pub file: StoredFile,
-    /// Whether it is a customer's data.
-    pub customer_provided: bool,
-}
-
 /// Receives a form with one file. Whatever breaks leaves no file behind.
 pub async fn receive(
     app: &App,
@@ -51,7 +41,7 @@ pub async fn receive(
     id: EvidenceId,
     request: &HttpRequest,
     payload: Payload,
-) -> Reply<Upload> {
+) -> Reply<NewFile> {
     let declared = request.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > UPLOAD_LIMIT + FRAME_LIMIT) {
         return Err(Problem::too_large(UPLOAD_LIMIT as usize));
@@ -67,7 +57,7 @@ pub async fn receive(
     received
 }
 
-async fn read(app: &App, caller: &Caller, run: RunId, id: EvidenceId, mut form: Multipart) -> Reply<Upload> {
+async fn read(app: &App, caller: &Caller, run: RunId, id: EvidenceId, mut form: Multipart) -> Reply<NewFile> {
     let (mut label, mut customer_provided, mut stored) = (None, true, None);
     while let Some(mut field) = form.try_next().await.map_err(broken)? {
         match field.name().unwrap_or_default() {
@@ -100,7 +90,7 @@ async fn read(app: &App, caller: &Caller, run: RunId, id: EvidenceId, mut form: 
     }
     let (file, name) = stored.ok_or_else(|| Problem::invalid("file: a file is required").at("file"))?;
     let label = label.filter(|label| !label.trim().is_empty()).or(name).unwrap_or_else(|| "file".to_owned());
-    Ok(Upload { label, file, customer_provided })
+    Ok(NewFile { label, file, customer_provided })
 }
 
 /// The last part of whatever path the client calls the file by: it labels the file and names nothing on disk.
