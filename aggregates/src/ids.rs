@@ -149,6 +149,7 @@ impl<K: Kind> ToSchema for Id<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn both_forms_are_read_and_another_prefix_is_not() {
@@ -166,5 +167,32 @@ mod tests {
     fn the_system_has_a_name_and_an_organisation_its_uuid() {
         assert_eq!(OrgId::SYSTEM.on_ledger(), "system");
         assert_eq!(OrgId::from_uuid(Uuid::from_u128(1)).on_ledger(), "00000000-0000-0000-0000-000000000001");
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_is_read_back_from_every_form(bits: u128) {
+            let id = EvidenceId::from_uuid(Uuid::from_u128(bits));
+            let text = id.to_string();
+            prop_assert_eq!(text.parse(), Ok(id));
+            prop_assert_eq!(id.uuid().to_string().parse(), Ok(id));
+            let json = serde_json::to_string(&id).unwrap();
+            prop_assert_eq!(&json, &format!("\"{text}\""));
+            prop_assert_eq!(serde_json::from_str::<EvidenceId>(&json).unwrap(), id);
+            prop_assert!(text.parse::<RunId>().is_err(), "of another kind");
+        }
+
+        #[test]
+        fn ids_sort_as_texts_as_they_do_as_bits(a: u128, b: u128) {
+            let [a, b] = [a, b].map(|bits| RunId::from_uuid(Uuid::from_u128(bits)));
+            prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
+        }
+
+        #[test]
+        fn any_text_is_an_id_or_none_and_breaks_nothing(text in "\\PC{0,40}|run_[0-9a-z]{24,28}") {
+            if let Ok(id) = text.parse::<RunId>() {
+                prop_assert_eq!(id.to_string().parse(), Ok(id));
+            }
+        }
     }
 }
