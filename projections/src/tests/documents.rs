@@ -11,6 +11,7 @@ pub(crate) fn history() -> Vec<Entry> {
     vec![
         entry(ORG, ORG, "organisation_founded", 0),
         entry(ORG, ORG, "member_added", 0),
+        entry(ORG, ORG, "member_invited", 0),
         entry("system", PERSON, "user_registered", 0),
         entry(ORG, KEY, "api_key_issued", 0),
         entry("system", SHEET, "sheet_published", 0),
@@ -45,6 +46,11 @@ fn stamp(created: u8, updated: u8, revision: i64) -> Value {
     })
 }
 
+/// The personal value of the stored events.
+fn sealed() -> Value {
+    json!({"person": "usr_01j2jv9gyje00800000000000n", "nonce": "0".repeat(48), "ciphertext": "a1b2c3"})
+}
+
 #[test]
 fn a_person() {
     let [registered, renamed, unnamed, erased] = after_each(
@@ -58,8 +64,7 @@ fn a_person() {
             entry("system", PERSON, "user_erased", 0),
         ],
     );
-    let id = "usr_01j2jv9gyje00800000000000n";
-    let sealed = json!({"person": id, "nonce": "0".repeat(48), "ciphertext": "a1b2c3"});
+    let (id, sealed) = ("usr_01j2jv9gyje00800000000000n", sealed());
     assert_eq!(registered, json!({"id": id, "email": sealed, "name": null, "stamp": stamp(1, 1, 1)}));
     assert_eq!(renamed, json!({"id": id, "email": sealed, "name": sealed, "stamp": stamp(1, 2, 2)}));
     assert_eq!(unnamed, json!({"id": id, "email": sealed, "name": null, "stamp": stamp(1, 3, 3)}));
@@ -110,6 +115,28 @@ fn an_organisation_and_its_members() {
     tables.fold(&ledger(&events[..4]));
     let (_, cells) = tables.row("memberships", ORG, PERSON).expect("a member");
     assert_eq!(cells, [Cell::text(PERSON), Cell::text("auditor"), Cell::text("inactive")]);
+}
+
+#[test]
+fn an_invitation() {
+    let invited = || entry(ORG, ORG, "member_invited", 0);
+    let entries = [
+        invited(),
+        entry(ORG, ORG, "settings_changed", 0),
+        entry(ORG, ORG, "invitation_accepted", 0),
+        entry(ORG, ORG, "invitation_withdrawn", 0),
+        invited(),
+    ];
+    let sent = |minute| {
+        json!({
+            "id": "inv_01j2jv9gyje008000000000019", "email": sealed(), "role": "analyst", "token_hash": "e".repeat(64),
+            "expires_at": "2026-03-08T00:00:00Z", "accepted_at": null, "stamp": stamp(minute, minute, i64::from(minute)),
+        })
+    };
+    let mut accepted = sent(1);
+    accepted["accepted_at"] = json!("2026-03-01T00:03:00Z");
+    accepted["stamp"] = stamp(1, 3, 3);
+    assert_eq!(after_each("invitations", ORG, PROJECT, entries), [sent(1), sent(1), accepted, Value::Null, sent(5)]);
 }
 
 #[test]
