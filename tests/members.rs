@@ -100,6 +100,32 @@ async fn an_invited_stranger_joins_without_an_organisation_of_their_own(store: S
     assert!(invites[0].get("invite_url").is_none() && invites[0].get("token").is_none());
 }
 
+async fn an_invitations_link_leads_a_browser_in(store: Store) {
+    let service = Service::start(store).await;
+    let ada = service.sign_in(ADA).await;
+    let token = token(&invite(&ada, BOB, "viewer").await);
+    let token = token.as_str().unwrap();
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let callback = format!("{}/auth/callback", service.url());
+    let opened = browser.get(format!("{callback}?invite={token}")).send().await.unwrap();
+    assert_eq!(opened.status(), 200);
+    let opened = opened.text().await.unwrap();
+    assert!(opened.contains(&format!("name=\"invite\" value=\"{token}\"")), "{opened}");
+    assert_eq!(ada.get("/org").await.ok()["member_count"], 1, "opening the link changes nothing");
+
+    let press = |origin: String| {
+        let form = browser.post(&callback).header("content-type", "application/x-www-form-urlencoded");
+        form.header("origin", origin).body(format!("invite={token}")).send()
+    };
+    assert_eq!(press("https://evil.example".to_owned()).await.unwrap().status(), 403);
+    let pressed = press(service.url()).await.unwrap();
+    assert_eq!(pressed.status(), 303);
+    let cookie = pressed.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let me = service.anonymous().with("cookie", &cookie).get("/auth/me").await.ok();
+    assert_eq!((&me["email"], &me["org_id"], &me["role"]), (&json!(BOB), &json!(ada.org_id()), &json!("viewer")));
+    assert_eq!(press(service.url()).await.unwrap().status(), 401);
+}
+
 async fn members_are_listed_by_the_page(store: Store) {
     let service = Service::start(store).await;
     let ada = service.sign_in(ADA).await;
@@ -440,6 +466,7 @@ async fn an_invitation_dies_with_the_person_whom_it_was_for(store: Store) {
 
 on_both_stores!(
     an_invited_stranger_joins_without_an_organisation_of_their_own,
+    an_invitations_link_leads_a_browser_in,
     members_are_listed_by_the_page,
     an_invitation_is_refused_where_it_makes_no_sense,
     a_repeated_invitation_is_the_first_one,

@@ -31,22 +31,24 @@ pub(super) fn pages(config: &mut ServiceConfig) {
     config.service(open_link).service(follow_link);
 }
 
-/// What a sign-in link carries.
+/// What a sign-in link carries, or an invitation's.
 #[derive(Deserialize)]
 struct Link {
     token: Option<String>,
+    invite: Option<String>,
 }
 
 /// The button, or who is signed in.
 #[get("/auth/callback")]
 async fn open_link(app: Data<App>, request: HttpRequest, link: Query<Link>) -> HttpResponse {
     let caller = request.extensions().get::<Caller>().copied();
-    let page = match (&link.token, caller) {
-        (Some(token), _) => button(token),
-        (None, Some(caller)) => {
+    let page = match (&link.token, &link.invite, caller) {
+        (Some(token), ..) => button(token),
+        (None, Some(invite), _) => join(invite),
+        (None, None, Some(caller)) => {
             signed_in(&app, &caller).await.unwrap_or_else(|problem| Page::refused(&problem, ASK_AGAIN))
         }
-        (None, None) => Page::new(
+        (None, None, None) => Page::new(
             "You are not signed in",
             format!(
                 "<p>A sign-in link ends in <code>?token=…</code>; open it whole.</p>\n<p class=\"muted\">{ASK_AGAIN}</p>"
@@ -81,7 +83,10 @@ async fn sign_in(app: &App, wire: &Wire, client: ClientAddress, request: &HttpRe
         return Err(Problem::forbidden("the sign-in button must be pressed on this service's own page"));
     }
     wire.limits().verify(client.0)?;
-    let session = app.sign_in(link.token.as_deref().unwrap_or_default()).await?.token;
+    let session = match &link.invite {
+        Some(invite) => app.accept_invitation(invite, None).await?.token,
+        None => app.sign_in(link.token.as_deref().unwrap_or_default()).await?.token,
+    };
     let seconds = u64::from(app.settings.jwt_ttl_hours) * 3_600;
     let secure = app.settings.is_https() || !config::is_loopback(&app.public_url);
     let secure = if secure { "; Secure" } else { "" };
@@ -97,6 +102,20 @@ fn button(token: &str) -> Page {
              <button class=\"button primary\">Sign in</button></form>\n\
              <p class=\"muted\">You did not ask for it? Close this page: nothing has happened.</p>",
             Text(token)
+        ),
+    )
+}
+
+fn join(invite: &str) -> Page {
+    Page::new(
+        "You are invited",
+        format!(
+            "<p>Press the button to join the organisation that invited you, and to sign in on this browser. The link \
+             works once, for a week.</p>\n\
+             <form method=\"post\" action=\"{CALLBACK}\"><input type=\"hidden\" name=\"invite\" value=\"{}\">\
+             <button class=\"button primary\">Join</button></form>\n\
+             <p class=\"muted\">You know nobody there? Close this page: nothing has happened.</p>",
+            Text(invite)
         ),
     )
 }

@@ -139,11 +139,13 @@ impl Service {
         anonymous.signed_in(&verified)
     }
 
-    /// Somebody of the admin's organisation with a role: an API key named after the address.
+    /// Has a person join the admin's organisation with a role.
     pub async fn colleague(&self, admin: &Client, role: &str, email: &str) -> Client {
-        let path = format!("/api/v1/orgs/{}/api-keys", admin.org_id());
-        let key = admin.post(&path).json(json!({ "name": email, "role": role })).await.created();
-        self.anonymous().bearer(key["secret"].as_str().expect("a key shows its secret once"))
+        let invite = admin.post("/org/invites").json(json!({ "email": email, "role": role })).await.created();
+        let link = invite["invite_url"].as_str().expect("an invitation shows its link once");
+        let anonymous = self.anonymous();
+        let token = json!({ "token": parameter(link, "invite") });
+        anonymous.signed_in(&anonymous.post("/auth/accept-invite").json(token).await.ok())
     }
 
     /// Runs the command line to its end, with `arguments`, a home of its own and this service as its default.

@@ -242,11 +242,16 @@ pub(crate) async fn invite(
     caller: May<Administer>,
     given: Given,
     app: Data<App>,
+    wire: Data<crate::http::Wire>,
     body: Json<NewInvitation>,
 ) -> Reply<Written<Created<MadeInvitation>>> {
     let Json(new, digest) = body;
     let address: EmailAddress =
         new.email.parse().map_err(|error| Problem::invalid(format!("email: {error}")).at("email"))?;
+    if app.mailer.is_configured() {
+        // Nobody gets more mail from us in this way than by signing in.
+        wire.limits().sign_in(address.as_str())?;
+    }
     let invited = app.invite(&caller, &given.with(&digest), &address, new.role).await?;
     Ok(Written {
         position: invited.position,
