@@ -111,6 +111,7 @@ impl From<Refused> for Problem {
             Refused::Load(error) => Self::internal(error),
             Refused::Object(ObjectError::TooLarge { limit }) => Self::too_large(limit as usize),
             Refused::Object(error @ ObjectError::Interrupted(_)) => Self::bad_request(error.to_string()),
+            Refused::Object(error @ ObjectError::Full) => Self::unavailable(format!("{error}; nothing was recorded")),
             Refused::Object(error @ ObjectError::Unavailable(_)) => {
                 Self::unavailable("the evidence store cannot be reached; nothing was recorded").because(error)
             }
