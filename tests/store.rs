@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 use support::{
-    ledger::{id, note, project, receipt, run},
+    ledger::{note, project, receipt, run},
     *,
 };
 
@@ -27,7 +27,7 @@ async fn nothing_recorded_can_be_changed_or_removed(store: Store) {
     receipt(&ada, &project).await;
     let long = run(&ada, &project).await;
     ada.post(&format!("/runs/{long}/evidence")).json(note(&"long ".repeat(5_000))).await.created();
-    let mut owner = service.intruder().await;
+    let mut owner = Raw::of(&service).await;
     let mut attempts = Vec::new();
     for (table, column) in [("events", "actor = 'x'"), ("receipts", "position = 1"), ("blobs", "sha256 = 'x'")] {
         assert!(owner.number(&format!("SELECT count(*) FROM {table}")).await > 0, "{table} is empty");
@@ -42,7 +42,7 @@ async fn nothing_recorded_can_be_changed_or_removed(store: Store) {
         attempts.push("INSERT OR REPLACE INTO receipts SELECT * FROM receipts".to_owned());
     }
     for attempt in attempts {
-        let refused = owner.run(&attempt).await.expect_err(&attempt);
+        let refused = owner.execute(&attempt).await.expect_err(&attempt).to_string();
         assert!(refused.contains("append-only"), "{attempt}: {refused}");
     }
     service.expect_stopped().await;
@@ -94,7 +94,7 @@ async fn an_altered_read_model_is_named_by_row_and_field(store: Store) {
     let [changed, gone] = [run(&ada, &project).await, run(&ada, &project).await];
     service.expect_stopped().await;
     service.expect_sound();
-    let mut intruder = service.intruder().await;
+    let mut intruder = Raw::of(&service).await;
     let table = intruder.table("runs").await;
     let org = intruder.text(&format!("SELECT org_id FROM {table} LIMIT 1")).await;
     let uuid = |id: &str| id.parse::<aggregates::ids::RunId>().unwrap().uuid().to_string();
@@ -104,7 +104,7 @@ async fn an_altered_read_model_is_named_by_row_and_field(store: Store) {
         format!("DELETE FROM {table} WHERE id = '{gone}'"),
         format!("INSERT INTO {table} (org_id, id, position, doc) VALUES ('{org}', 'forged', 1, '{{}}')"),
     ] {
-        intruder.run(&alter).await.unwrap();
+        intruder.execute(&alter).await.unwrap();
     }
     let (told, code) = service.told(&["projections", "check"]);
     assert_eq!((code, &told["ok"]), (1, &json!(false)));
@@ -123,14 +123,14 @@ async fn an_altered_read_model_is_named_by_row_and_field(store: Store) {
 }
 
 /// The events of the organisation of the latest event, as JSON texts would have them hashed.
-async fn reseal(intruder: &mut Intruder, from: i64, to: i64) {
+async fn reseal(intruder: &mut Raw, from: i64, to: i64) {
     type Row = (i64, String, i64, String, String, i64, String, String, String, String, String, i64, Vec<u8>);
     const SQL: &str = "SELECT position, org_id, org_position, aggregate_type, aggregate_id, sequence, event_type, \
         event_version, CAST(payload AS text), actor, command_id, recorded_at, hash FROM events \
         WHERE org_id = (SELECT org_id FROM events WHERE position = $1) ORDER BY org_position";
     let rows: Vec<Row> = match intruder {
-        Intruder::Sqlite(connection) => sqlx::query_as(SQL).bind(from).fetch_all(connection).await.unwrap(),
-        Intruder::Postgres(connection) => sqlx::query_as(SQL).bind(from).fetch_all(connection).await.unwrap(),
+        Raw::Sqlite(connection) => sqlx::query_as(SQL).bind(from).fetch_all(connection).await.unwrap(),
+        Raw::Postgres(connection) => sqlx::query_as(SQL).bind(from).fetch_all(connection).await.unwrap(),
     };
     let mut prev = Blake3Hex::ZERO;
     for row in rows {
@@ -156,10 +156,10 @@ async fn reseal(intruder: &mut Intruder, from: i64, to: i64) {
         const SET: &str = "UPDATE events SET hash = $1 WHERE position = $2";
         let hash = prev.as_bytes().to_vec();
         match intruder {
-            Intruder::Sqlite(connection) => {
+            Raw::Sqlite(connection) => {
                 sqlx::query(SET).bind(hash).bind(row.0).execute(connection).await.map(drop).unwrap();
             }
-            Intruder::Postgres(connection) => {
+            Raw::Postgres(connection) => {
                 sqlx::query(SET).bind(hash).bind(row.0).execute(connection).await.map(drop).unwrap();
             }
         }
@@ -176,7 +176,7 @@ async fn whatever_is_altered_in_the_ledger_is_named(store: Store) {
     ada.post(&format!("/runs/{last}/evidence")).json(note(&"long ".repeat(5_000))).await.created();
     // Read-only and without a lock: the service goes on beside it.
     service.expect_verified();
-    let mut intruder = service.intruder().await;
+    let mut intruder = Raw::of(&service).await;
     intruder.disarm().await;
     let named = |kind: &str, place: &str| {
         let (told, code) = service.told(&["ledger", "verify"]);
@@ -194,13 +194,11 @@ async fn whatever_is_altered_in_the_ledger_is_named(store: Store) {
     let keep = |which: &str| format!("CREATE TABLE kept AS SELECT * FROM events WHERE {which};");
     let back = "DELETE FROM events WHERE position IN (SELECT position FROM kept); \
                 INSERT INTO events SELECT * FROM kept; DROP TABLE kept";
-    let payload =
-        |from: &str, to: &str| format!("payload = CAST(replace(CAST(payload AS text), '{from}', '{to}') AS JSON)");
     let at = |position: i64| format!("position {position},");
     let one = format!("position = {first}");
     let all = format!("position >= {first}");
     let next = first + 1;
-    let edit = payload("Span", "Spam");
+    let edit = intruder.edited_payload("Span", "Spam");
     for (alter, kind, place) in [
         (format!("UPDATE events SET {edit} WHERE {one}"), "hash", at(first)),
         (format!("UPDATE events SET actor = 'service' WHERE {one}"), "hash", at(first)),
@@ -230,21 +228,21 @@ async fn whatever_is_altered_in_the_ledger_is_named(store: Store) {
             at(next),
         ),
     ] {
-        intruder.run(&keep(&all)).await.unwrap();
-        intruder.run(&alter).await.unwrap();
+        intruder.execute(&keep(&all)).await.unwrap();
+        intruder.execute(&alter).await.unwrap();
         named(kind, &place);
-        intruder.run(back).await.unwrap();
-        intruder.run(&format!("DELETE FROM events WHERE position > {end}")).await.unwrap();
+        intruder.execute(back).await.unwrap();
+        intruder.execute(&format!("DELETE FROM events WHERE position > {end}")).await.unwrap();
         service.expect_verified();
     }
     // Edited and sealed again: the next event gives it away. With all that follow sealed again too, the next receipt
     // does.
     for (to, kind, place) in [(first, "hash", at(next)), (end, "head", "event".to_owned())] {
-        intruder.run(&keep(&all)).await.unwrap();
-        intruder.run(&format!("UPDATE events SET {edit} WHERE {one}")).await.unwrap();
+        intruder.execute(&keep(&all)).await.unwrap();
+        intruder.execute(&format!("UPDATE events SET {edit} WHERE {one}")).await.unwrap();
         reseal(&mut intruder, first, to).await;
         named(kind, &place);
-        intruder.run(back).await.unwrap();
+        intruder.execute(back).await.unwrap();
         service.expect_verified();
     }
     let restore = "DELETE FROM receipts; INSERT INTO receipts SELECT * FROM kept; DROP TABLE kept";
@@ -258,14 +256,14 @@ async fn whatever_is_altered_in_the_ledger_is_named(store: Store) {
         ("DELETE FROM receipts WHERE org_seq = 0".to_owned(), "receipt 1"),
         ("UPDATE receipts SET org_seq = 7 WHERE org_seq = 1".to_owned(), "receipt 7"),
     ] {
-        intruder.run("CREATE TABLE kept AS SELECT * FROM receipts").await.unwrap();
-        intruder.run(&alter).await.unwrap();
+        intruder.execute("CREATE TABLE kept AS SELECT * FROM receipts").await.unwrap();
+        intruder.execute(&alter).await.unwrap();
         named("receipt", place);
-        intruder.run(restore).await.unwrap();
+        intruder.execute(restore).await.unwrap();
         service.expect_verified();
     }
-    intruder.run("UPDATE blobs SET sha256 = 'f' || substr(sha256, 2) WHERE sha256 NOT LIKE 'f%'").await.unwrap();
-    intruder.run("UPDATE blobs SET sha256 = 'e' || substr(sha256, 2) WHERE sha256 LIKE 'f%'").await.unwrap();
+    intruder.execute("UPDATE blobs SET sha256 = 'f' || substr(sha256, 2) WHERE sha256 NOT LIKE 'f%'").await.unwrap();
+    intruder.execute("UPDATE blobs SET sha256 = 'e' || substr(sha256, 2) WHERE sha256 LIKE 'f%'").await.unwrap();
     named("text", "the text e");
 }
 
@@ -281,11 +279,11 @@ async fn a_head_noted_elsewhere_shows_that_history_was_rewritten(store: Store) {
     run(&ada, &project).await;
     assert_eq!(service.told(&verify).1, 0);
     // Whoever rewrites all of it without a trace inside cannot rewrite what is kept outside.
-    let mut intruder = service.intruder().await;
+    let mut intruder = Raw::of(&service).await;
     intruder.disarm().await;
     let first = intruder.number("SELECT min(position) FROM events WHERE aggregate_type = 'run'").await;
-    let rewrite = "payload = CAST(replace(CAST(payload AS text), 'Span', 'Spam') AS JSON)";
-    intruder.run(&format!("UPDATE events SET {rewrite} WHERE position = {first}")).await.unwrap();
+    let rewrite = intruder.edited_payload("Span", "Spam");
+    intruder.execute(&format!("UPDATE events SET {rewrite} WHERE position = {first}")).await.unwrap();
     reseal(&mut intruder, first, i64::MAX).await;
     service.expect_verified();
     let (told, code) = service.told(&verify);
@@ -297,10 +295,10 @@ async fn a_stalled_read_model_is_said_and_mended_while_the_ledger_goes_on(store:
     let ada = service.sign_in("ada@example.org").await;
     let project = project(&ada).await;
     let [broken, sound] = [run(&ada, &project).await, run(&ada, &project).await];
-    let mut intruder = service.intruder().await;
+    let mut intruder = Raw::of(&service).await;
     let table = intruder.table("runs").await;
     let uuid = broken.parse::<aggregates::ids::RunId>().unwrap().uuid();
-    intruder.run(&format!("UPDATE {table} SET doc = 'unreadable' WHERE id = '{uuid}'")).await.unwrap();
+    intruder.execute(&format!("UPDATE {table} SET doc = 'unreadable' WHERE id = '{uuid}'")).await.unwrap();
     // The write is recorded and acknowledged all the same.
     let piece = ada.post(&format!("/runs/{broken}/evidence")).json(note("still recorded")).await.created();
     let anonymous = service.anonymous();
@@ -331,8 +329,8 @@ async fn a_process_older_than_the_read_models_stops_appending(store: Store) {
     let ada = service.sign_in("ada@example.org").await;
     let project = project(&ada).await;
     let run = run(&ada, &project).await;
-    let mut newer = service.intruder().await;
-    newer.run("UPDATE projections SET version = version + 1 WHERE name = 'runs'").await.unwrap();
+    let mut newer = Raw::of(&service).await;
+    newer.execute("UPDATE projections SET version = version + 1 WHERE name = 'runs'").await.unwrap();
     let before = newer.number("SELECT max(position) FROM events").await;
     let refused = ada.post(&format!("/runs/{run}/evidence")).json(note("too late")).await.refused(503);
     assert_eq!(refused.code, "UNAVAILABLE");
@@ -360,7 +358,7 @@ async fn positions_have_no_gaps_after_conflicts(store: Store) {
     let ledger = ada.get("/ledger").await.ok();
     let numbers: Vec<_> = ledger["entries"].as_array().unwrap().iter().map(|entry| &entry["org_seq"]).collect();
     assert_eq!(numbers, [0, 1, 2, 3]);
-    let mut reader = service.intruder().await;
+    let mut reader = Raw::of(&service).await;
     let gap = "SELECT max(position) - count(*) FROM events";
     assert_eq!(reader.number(gap).await, 0);
     service.expect_stopped().await;
@@ -448,7 +446,7 @@ async fn two_processes_write_one_ledger() {
         let ledger = caller.get("/ledger").await.ok();
         assert_eq!(ledger["entries"].as_array().unwrap().len(), receipts.len());
     }
-    assert_eq!(one.intruder().await.number("SELECT max(position) - count(*) FROM events").await, 0);
+    assert_eq!(Raw::of(&one).await.number("SELECT max(position) - count(*) FROM events").await, 0);
     one.expect_sound();
 }
 

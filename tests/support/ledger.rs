@@ -1,16 +1,11 @@
-//! What tests of the store need: work that leaves records, the store's own commands, and hands that reach round the
-//! service, as an attacker's would.
+//! What tests of the store need: work that leaves records, and the store's own commands.
 
-use super::{Client, Service, Value, json};
-use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
+use super::{Client, SHEET, Service, Value, id, json};
 use std::process::Output;
-
-/// A flight sheet of the library.
-pub const SHEET: &str = "cre_memo_dscr_ltv_v1";
 
 /// A new project's id.
 pub async fn project(caller: &Client) -> String {
-    id(&caller.post("/projects").json(json!({"name": "Bridge"})).await.created())
+    caller.project("Bridge").await
 }
 
 /// A new run's id.
@@ -39,11 +34,6 @@ pub async fn receipt(caller: &Client, project: &str) -> String {
     receipt["receipt_id"].as_str().unwrap_or_else(|| panic!("no receipt: {receipt}")).to_owned()
 }
 
-/// The id in an answer.
-pub fn id(answer: &Value) -> String {
-    answer["id"].as_str().unwrap_or_else(|| panic!("no id: {answer}")).to_owned()
-}
-
 impl Service {
     /// Runs a command on the store itself, such as `ledger verify`.
     pub fn on_store(&self, command: &[&str]) -> Output {
@@ -70,79 +60,5 @@ impl Service {
             let (told, code) = self.told(&command);
             assert_eq!((&told["ok"], code), (&Value::Bool(true), 0), "{command:?}: {told:#}");
         }
-    }
-
-    /// A connection to the database itself.
-    pub async fn intruder(&self) -> Intruder {
-        match self.database_url() {
-            None => {
-                let url = format!("sqlite://{}", self.data().join("ledger.db").display());
-                let mut connection = SqliteConnection::connect(&url).await.unwrap();
-                connection.execute("PRAGMA busy_timeout = 20000").await.unwrap();
-                Intruder::Sqlite(connection)
-            }
-            Some(url) => {
-                let mut connection = PgConnection::connect(&url).await.unwrap();
-                connection.execute("SET search_path = ledger, views").await.unwrap();
-                Intruder::Postgres(connection)
-            }
-        }
-    }
-}
-
-/// Somebody with full rights on the database.
-#[derive(Debug)]
-pub enum Intruder {
-    /// With the embedded file in hand.
-    Sqlite(SqliteConnection),
-    /// With the owner's password.
-    Postgres(PgConnection),
-}
-
-impl Intruder {
-    /// Runs statements; `JSON` stands for the type of payloads.
-    pub async fn run(&mut self, sql: &str) -> Result<(), String> {
-        match self {
-            Self::Sqlite(connection) => connection.execute(sql.replace("JSON", "text").as_str()).await.map(drop),
-            Self::Postgres(connection) => connection.execute(sql.replace("JSON", "json").as_str()).await.map(drop),
-        }
-        .map_err(|error| error.to_string())
-    }
-
-    /// A whole number.
-    pub async fn number(&mut self, sql: &str) -> i64 {
-        match self {
-            Self::Sqlite(connection) => sqlx::query_scalar(sql).fetch_one(connection).await.unwrap(),
-            Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_one(connection).await.unwrap(),
-        }
-    }
-
-    /// A text.
-    pub async fn text(&mut self, sql: &str) -> String {
-        match self {
-            Self::Sqlite(connection) => sqlx::query_scalar(sql).fetch_one(connection).await.unwrap(),
-            Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_one(connection).await.unwrap(),
-        }
-    }
-
-    /// The table that holds what readers see of a model.
-    pub async fn table(&mut self, model: &str) -> String {
-        let build = self.number(&format!("SELECT build FROM projections WHERE name = '{model}'")).await;
-        format!("{model}_v{build}")
-    }
-
-    /// Takes the triggers away that make the ledger append-only.
-    pub async fn disarm(&mut self) {
-        let triggers = match self {
-            Self::Sqlite(_) => {
-                "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_master WHERE type = 'trigger'"
-            }
-            Self::Postgres(_) => {
-                "SELECT string_agg(format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass), ';') \
-                 FROM pg_trigger WHERE NOT tgisinternal"
-            }
-        };
-        let drop = self.text(triggers).await;
-        self.run(&drop).await.unwrap();
     }
 }

@@ -1,9 +1,6 @@
 //! Writers that note what they sent and what of it was acknowledged.
 
-use super::{
-    Client, StatusCode, Value,
-    ledger::{id, note},
-};
+use super::{Client, StatusCode, Value, id, ledger::note};
 use std::{
     collections::BTreeMap,
     sync::{

@@ -30,7 +30,6 @@ pub mod store;
 pub use client::{Client, Problem, Reply};
 pub use contract::{Contract, Operation};
 pub use flow::{Example, GRADED, SHEET, canonical, id, path_of, sha256};
-pub use ledger::Intruder;
 pub use raw::Raw;
 pub use reqwest::{Method, StatusCode, multipart::Form, multipart::Part};
 pub use serde_json::{Value, json};

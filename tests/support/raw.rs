@@ -46,6 +46,26 @@ impl Raw {
         }
     }
 
+    /// The one text that a query answers.
+    pub async fn text(&mut self, sql: &str) -> String {
+        match self {
+            Self::Sqlite(connection) => sqlx::query_scalar(sql).fetch_one(connection).await.unwrap(),
+            Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_one(connection).await.unwrap(),
+        }
+    }
+
+    /// The table that holds what readers see of a read model.
+    pub async fn table(&mut self, model: &str) -> String {
+        let build = self.number(&format!("SELECT build FROM projections WHERE name = '{model}'")).await;
+        format!("{model}_v{build}")
+    }
+
+    /// The assignment that replaces a text in the payloads of events.
+    pub fn edited_payload(&self, from: &str, to: &str) -> String {
+        let kind = if matches!(self, Self::Sqlite(_)) { "text" } else { "json" };
+        format!("payload = CAST(replace(CAST(payload AS text), '{from}', '{to}') AS {kind})")
+    }
+
     /// Takes away what keeps the ledger append-only.
     pub async fn disarm(&mut self) {
         match self {
