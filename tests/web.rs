@@ -1,4 +1,5 @@
 //! What a browser gets: the pages, their headers and the session's cookie.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod support;
 use reqwest::{Response, redirect::Policy};
@@ -17,7 +18,10 @@ async fn link(service: &Service) -> (String, String) {
 }
 
 async fn press(service: &Service, token: &str, origin: &str) -> Response {
-    let body = format!("token={token}");
+    send(service, format!("token={token}"), origin).await
+}
+
+async fn send(service: &Service, body: String, origin: &str) -> Response {
     let form = browser().post(format!("{}/auth/callback", service.url())).body(body).header("origin", origin);
     form.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap()
 }
@@ -71,6 +75,22 @@ async fn another_site_cannot_press_the_button(store: Store) {
     assert_eq!(press(&service, &token, &service.url()).await.status(), 303, "the link was used up");
 }
 
+async fn an_invitation_is_accepted_when_its_button_is_pressed(store: Store) {
+    let service = Service::start(store).await;
+    let ada = service.sign_in("ada@example.org").await;
+    let invitation = json!({"email": "bo@example.org", "role": "viewer"});
+    let invited = ada.post("/org/invites").json(invitation).await.created();
+    let link = invited["invite_url"].as_str().unwrap();
+    let page = browser().get(link).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("You are invited") && page.contains("name=\"invite\""), "{page}");
+    let (_, token) = link.split_once("invite=").unwrap();
+    let pressed = send(&service, format!("invite={token}"), &service.url()).await;
+    assert_eq!(pressed.status(), 303);
+    let session = header(&pressed, "set-cookie").split_once(';').unwrap().0.to_owned();
+    let me = service.anonymous().with("cookie", &session).get("/auth/me").await.ok();
+    assert_eq!((&me["email"], &me["org_id"]), (&json!("bo@example.org"), &json!(ada.org_id())));
+}
+
 async fn a_token_in_a_page_stays_a_text(store: Store) {
     let service = Service::start(store).await;
     let url = format!("{}/auth/callback?token=%22%3E%3Cscript%3E", service.url());
@@ -89,6 +109,7 @@ async fn behind_https_the_cookie_is_secure(store: Store) {
 
 on_both_stores!(
     a_link_signs_a_browser_in_when_its_button_is_pressed,
+    an_invitation_is_accepted_when_its_button_is_pressed,
     another_site_cannot_press_the_button,
     a_token_in_a_page_stays_a_text,
     behind_https_the_cookie_is_secure,

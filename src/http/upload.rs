@@ -19,7 +19,8 @@ const FIELD_LIMIT: usize = 2_048;
 const FRAME_LIMIT: u64 = 64 * 1024;
 
 /// A file with its label.
-#[derive(ToSchema)]
+#[derive(serde::Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "it describes the form; `receive` reads it as a stream")]
 pub struct UploadForm {
     /// The file, at most 25 MiB.

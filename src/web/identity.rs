@@ -1,4 +1,4 @@
-//! Where a sign-in link leads a browser.
+//! Where a sign-in or invitation link leads a browser.
 //!
 //! Opening the link changes nothing, so that a mail scanner which follows it does not use it up; the button on the page
 //! does. The session then lives in a cookie that no script can read.
@@ -22,7 +22,7 @@ use actix_web::{
 use projections::identity as shown;
 use serde::Deserialize;
 
-/// Where a sign-in link leads.
+/// Where a link leads.
 const CALLBACK: &str = "/auth/callback";
 const ASK_AGAIN: &str = "Ask for a new link with <code>POST /auth/request</code>, or start the service again if you run \
                          it on this machine: it prints one.";
@@ -31,7 +31,7 @@ pub(super) fn pages(config: &mut ServiceConfig) {
     config.service(open_link).service(follow_link);
 }
 
-/// What a sign-in link carries, or an invitation's.
+/// What a link carries: the token of a sign-in, or of an invitation.
 #[derive(Deserialize)]
 struct Link {
     token: Option<String>,
@@ -42,13 +42,13 @@ struct Link {
 #[get("/auth/callback")]
 async fn open_link(app: Data<App>, request: HttpRequest, link: Query<Link>) -> HttpResponse {
     let caller = request.extensions().get::<Caller>().copied();
-    let page = match (&link.token, &link.invite, caller) {
-        (Some(token), ..) => button(token),
-        (None, Some(invite), _) => join(invite),
-        (None, None, Some(caller)) => {
+    let page = match (&link.0, caller) {
+        (Link { token: Some(token), .. }, _) => button("token", token),
+        (Link { invite: Some(token), .. }, _) => button("invite", token),
+        (_, Some(caller)) => {
             signed_in(&app, &caller).await.unwrap_or_else(|problem| Page::refused(&problem, ASK_AGAIN))
         }
-        (None, None, None) => Page::new(
+        (_, None) => Page::new(
             "You are not signed in",
             format!(
                 "<p>A sign-in link ends in <code>?token=…</code>; open it whole.</p>\n<p class=\"muted\">{ASK_AGAIN}</p>"
@@ -93,29 +93,19 @@ async fn sign_in(app: &App, wire: &Wire, client: ClientAddress, request: &HttpRe
     Ok(format!("{SESSION_COOKIE}={session}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"))
 }
 
-fn button(token: &str) -> Page {
+fn button(kind: &str, token: &str) -> Page {
+    let (title, what, label) = match kind {
+        "invite" => ("You are invited", "accept the invitation and sign in", "Accept and sign in"),
+        _ => ("Sign in", "sign in", "Sign in"),
+    };
     Page::new(
-        "Sign in",
+        title,
         format!(
-            "<p>Press the button to sign in on this browser. The link works once, for half an hour.</p>\n\
-             <form method=\"post\" action=\"{CALLBACK}\"><input type=\"hidden\" name=\"token\" value=\"{}\">\
-             <button class=\"button primary\">Sign in</button></form>\n\
+            "<p>Press the button to {what} on this browser. The link works once, for a while.</p>\n\
+             <form method=\"post\" action=\"{CALLBACK}\"><input type=\"hidden\" name=\"{kind}\" value=\"{}\">\
+             <button class=\"button primary\">{label}</button></form>\n\
              <p class=\"muted\">You did not ask for it? Close this page: nothing has happened.</p>",
             Text(token)
-        ),
-    )
-}
-
-fn join(invite: &str) -> Page {
-    Page::new(
-        "You are invited",
-        format!(
-            "<p>Press the button to join the organisation that invited you, and to sign in on this browser. The link \
-             works once, for a week.</p>\n\
-             <form method=\"post\" action=\"{CALLBACK}\"><input type=\"hidden\" name=\"invite\" value=\"{}\">\
-             <button class=\"button primary\">Join</button></form>\n\
-             <p class=\"muted\">You know nobody there? Close this page: nothing has happened.</p>",
-            Text(invite)
         ),
     )
 }

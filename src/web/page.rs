@@ -42,7 +42,9 @@ impl Page {
             _ => "That did not work",
         };
         let why = match problem.code() {
-            Code::Unauthorized => "A sign-in link works once, and for half an hour.",
+            Code::Unauthorized => {
+                "A link works once and for a while: half an hour to sign in, longer for an invitation."
+            }
             _ => problem.detail(),
         };
         let body = format!("<p>{}</p>\n<p class=\"muted\">{next}</p>", Text(why));
