@@ -154,8 +154,30 @@ impl Objects {
         S: Stream<Item = Result<Bytes, E>> + Unpin,
         E: Display,
     {
+        let mut upload = Upload(None);
+        let stored = self.receive(key, &mut stream, limit, &mut upload).await;
+        if stored.is_err() {
+            // Here, so that nothing is left by the time the caller is told; `drop` does it for a caller who has gone.
+            upload.abort().await;
+        }
+        let stored = stored?;
+        self.make_durable(key).await?;
+        Ok(stored)
+    }
+
+    async fn receive<S, E>(
+        &self,
+        key: &Key,
+        stream: &mut S,
+        limit: u64,
+        upload: &mut Upload,
+    ) -> Result<Stored, ObjectError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin,
+        E: Display,
+    {
         let (mut sha256, mut blake3, mut size) = (Sha256::new(), blake3::Hasher::new(), 0_u64);
-        let (mut part, mut filled, mut upload) = (Vec::new(), 0, None);
+        let (mut part, mut filled) = (Vec::new(), 0);
         while let Some(bytes) = stream.next().await {
             let bytes = bytes.map_err(|error| ObjectError::Interrupted(error.to_string()))?;
             size += bytes.len() as u64;
@@ -167,25 +189,21 @@ impl Objects {
             filled += bytes.len();
             part.push(bytes);
             if filled >= PART {
-                if upload.is_none() {
-                    upload = Some(Upload(Some(self.store.put_multipart(&key.0).await?)));
+                if upload.0.is_none() {
+                    upload.0 = Some(self.store.put_multipart(&key.0).await?);
                 }
-                if let Some(upload) = &mut upload {
-                    upload.send(std::mem::take(&mut part)).await?;
-                }
+                upload.send(std::mem::take(&mut part)).await?;
                 filled = 0;
             }
         }
-        match upload {
-            None => drop(self.store.put(&key.0, PutPayload::from_iter(part)).await?),
-            Some(mut upload) => {
-                if !part.is_empty() {
-                    upload.send(part).await?;
-                }
-                upload.complete().await?;
+        if upload.0.is_none() {
+            drop(self.store.put(&key.0, PutPayload::from_iter(part)).await?);
+        } else {
+            if !part.is_empty() {
+                upload.send(part).await?;
             }
+            upload.complete().await?;
         }
-        self.make_durable(key).await?;
         Ok(Stored { sha256: Sha256Hex::from_bytes(sha256.finalize().into()), blake3: blake3.finalize(), size })
     }
 
@@ -249,23 +267,31 @@ impl Upload {
         Ok(())
     }
 
-    async fn complete(mut self) -> Result<(), ObjectError> {
+    async fn complete(&mut self) -> Result<(), ObjectError> {
         if let Some(upload) = &mut self.0 {
             upload.complete().await?;
         }
         self.0 = None;
         Ok(())
     }
+
+    async fn abort(mut self) {
+        if let Some(mut upload) = self.0.take() {
+            give_up(&mut *upload).await;
+        }
+    }
+}
+
+async fn give_up(upload: &mut dyn MultipartUpload) {
+    if let Err(error) = upload.abort().await {
+        tracing::warn!(%error, "a broken upload could not be given up");
+    }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
         if let (Some(mut upload), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(async move {
-                if let Err(error) = upload.abort().await {
-                    tracing::warn!(%error, "a broken upload could not be given up");
-                }
-            });
+            runtime.spawn(async move { give_up(&mut *upload).await });
         }
     }
 }

@@ -71,7 +71,7 @@ impl Store {
     ) -> sqlx::Result<Arc<Option<LiveSession>>> {
         let (session, person) = (id.to_string(), user.uuid().to_string());
         let organisation = super::aggregate_id(org, &org.uuid().to_string());
-        let key = format!("session {session} {organisation}");
+        let key = format!("session {session} {person} {organisation}");
         // A token is read before this and has the session's own end, so an entry does not outlive the session.
         self.fresh(key, &[&session, &person, &organisation], |_| 256, self.read_session(id, user, org, now)).await
     }
