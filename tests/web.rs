@@ -107,7 +107,20 @@ async fn behind_https_the_cookie_is_secure(store: Store) {
     assert!(header(&pressed, "set-cookie").ends_with("; Secure"));
 }
 
+async fn the_pages_on_the_api_are_there_for_everybody(store: Store) {
+    let service = Service::start(store).await;
+    let anonymous = service.anonymous();
+    for page in ["/api/v1/docs", "/api/v1/redoc"] {
+        let reply = anonymous.get(page).await;
+        assert_eq!(reply.status, StatusCode::OK, "{page}: {reply}");
+        let text = String::from_utf8(reply.body.clone()).unwrap();
+        assert!(!text.contains("src=\"http") && !text.contains("href=\"http"), "{page} loads from elsewhere: {text}");
+    }
+    assert_eq!(anonymous.get("/healthz").await.ok()["status"], "healthy");
+}
+
 on_both_stores!(
+    the_pages_on_the_api_are_there_for_everybody,
     a_link_signs_a_browser_in_when_its_button_is_pressed,
     an_invitation_is_accepted_when_its_button_is_pressed,
     another_site_cannot_press_the_button,
