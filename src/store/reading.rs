@@ -109,26 +109,34 @@ async fn minted(db: &Db, org: &str) -> sqlx::Result<u64> {
 /// Walks an organisation's receipt chain, page by page in constant memory: the stored bytes of each receipt against the
 /// digest and the parent that its event recorded. What was minted and is not there is missed.
 pub(super) async fn verify_receipts(db: &Db, org: &str) -> sqlx::Result<Verification> {
-    const SQL: &str = "SELECT r.org_seq, r.payload, CAST(e.payload AS text) FROM receipts r \
-         LEFT JOIN events e ON e.position = r.position AND e.org_id = r.org_id AND e.aggregate_type = 'receipt' \
-         WHERE r.org_id = $1 AND r.org_seq > $2 ORDER BY r.org_seq LIMIT $3";
     // Asked first: a receipt that is minted during the walk may or may not be seen by it.
     let minted = minted(db, org).await?;
     let mut chain = ReceiptChain::new();
     let mut after = -1;
-    loop {
-        let rows: Vec<(i64, Vec<u8>, Option<String>)> = on!(db, pool => {
-            sqlx::query_as(SQL).bind(org).bind(after).bind(PAGE).fetch_all(pool).await
-        })?;
-        let Some((last, ..)) = rows.last() else { break };
+    let mut rows = receipts_after(db, org, after).await?;
+    while let Some((last, ..)) = rows.last() {
         after = *last;
-        chain = tokio::task::spawn_blocking(move || walk(chain, &rows)).await.map_err(|error| Decode(error.into()))?;
+        // One page is hashed while the next one is read.
+        let walked = tokio::task::spawn_blocking(move || walk(chain, &rows));
+        let (walked, next) = tokio::join!(walked, receipts_after(db, org, after));
+        chain = walked.map_err(|error| Decode(error.into()))?;
+        rows = next?;
     }
     chain.miss((after + 1).unsigned_abs()..minted);
     Ok(chain.finish())
 }
 
-fn walk(mut chain: ReceiptChain, rows: &[(i64, Vec<u8>, Option<String>)]) -> ReceiptChain {
+/// A receipt's number and bytes, and what its event recorded of it.
+type Sealed = (i64, Vec<u8>, Option<String>);
+
+async fn receipts_after(db: &Db, org: &str, after: i64) -> sqlx::Result<Vec<Sealed>> {
+    const SQL: &str = "SELECT r.org_seq, r.payload, CAST(e.payload AS text) FROM receipts r \
+         LEFT JOIN events e ON e.position = r.position AND e.org_id = r.org_id AND e.aggregate_type = 'receipt' \
+         WHERE r.org_id = $1 AND r.org_seq > $2 ORDER BY r.org_seq LIMIT $3";
+    on!(db, pool => sqlx::query_as(SQL).bind(org).bind(after).bind(PAGE).fetch_all(pool).await)
+}
+
+fn walk(mut chain: ReceiptChain, rows: &[Sealed]) -> ReceiptChain {
     for (org_seq, payload, event) in rows {
         let event: Option<MintedEvent> = event.as_deref().and_then(|event| serde_json::from_str(event).ok());
         // Without its event a receipt has no digest to be held against: nothing equals zeros.
