@@ -121,7 +121,10 @@ pub(super) async fn open(target: &Target) -> Result<Connected, ConnectError> {
             let options = postgres_options(url, "views,ledger")?;
             let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE);
             let read = pool(connections.saturating_sub(WRITERS).max(1)).connect_with(options.clone()).await?;
-            let write = pool(WRITERS).connect_with(options).await?;
+            // The appender looks everything up by key. Left to guess how many keys a batch has, the planner reads whole
+            // tables instead, and a write costs more the longer the ledger is.
+            let by_key = [("enable_seqscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off")];
+            let write = pool(WRITERS).connect_with(options.options(by_key)).await?;
             Ok(Connected { read: Db::Postgres(read), write: Db::Postgres(write), lock: None })
         }
     }
@@ -184,7 +187,8 @@ async fn embedded(folder: Folder) -> Result<Connected, ConnectError> {
 /// What is made without a schema's name goes to the first of the path.
 fn postgres_options(url: &str, search_path: &str) -> sqlx::Result<PgConnectOptions> {
     Ok(PgConnectOptions::from_str(url)?
-        .options([("search_path", search_path)])
+        // Every statement is short: compiling one takes longer than running it.
+        .options([("search_path", search_path), ("jit", "off")])
         .application_name("defendable")
         .statement_cache_capacity(256))
 }
