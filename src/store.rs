@@ -20,6 +20,7 @@ pub use appender::{
 };
 pub use connect::{ConnectError, Target};
 pub use loading::{LoadError, Loaded, Replayed};
+pub use ordinary::ADDRESS;
 pub use reading::KnownCommand;
 pub use rebuild::{Difference, compare, migrate, rebuild};
 pub use trouble::Trouble;

@@ -34,8 +34,7 @@ use std::{
 
 /// How long a magic link works, in minutes.
 pub const MAGIC_TTL_MINUTES: u32 = 30;
-/// The scope of the claim that an address belongs to one person.
-pub const ADDRESS: &str = "the e-mail address";
+pub use crate::store::ADDRESS;
 /// The scope of the claim that a slug names one organisation.
 const ORG_SLUG: &str = "the organisation's slug";
 

@@ -15,7 +15,7 @@ use crate::{
         },
         error::{Problem, Reply},
         given::Given,
-        page::{Cursor, Limit, Page},
+        page::{Page, PageOf},
         path::Path,
         query::Query,
         reply::{Created, NoContent, Okay, Written},
@@ -33,7 +33,7 @@ use aggregates::{
 };
 use projections::{event::Stamp, identity::ApiKeyRow};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The handlers of the runs surface.
@@ -255,20 +255,6 @@ pub struct IssuedApiKey {
     key: ApiKeyView,
     /// The key itself, shown this once; null in the answer to a repeat.
     secret: Option<String>,
-}
-
-/// Which page.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct PageOf {
-    /// How many.
-    #[serde(default)]
-    #[param(inline, required = false)]
-    limit: Limit,
-    /// Where the page begins.
-    #[param(inline, required = false)]
-    cursor: Option<Cursor>,
 }
 
 /// The organisation of the path; whose it is was settled before.

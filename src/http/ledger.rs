@@ -8,7 +8,7 @@ use crate::{
             permission::{Read, Work},
         },
         error::{Problem, Reply},
-        page::{Cursor, Limit},
+        page::PageOf,
         path::Path,
         query::Query,
         reply::{Okay, Written},
@@ -21,9 +21,9 @@ use proof::{
     digest::Sha256Hex,
     receipt::{self, Row},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The handlers of the runs surface.
@@ -100,20 +100,6 @@ pub(crate) async fn share(app: Data<App>, path: Path<(String,)>) -> Reply<Okay<P
         created_at: minted.created_at,
         payload: shown,
     }))
-}
-
-/// Which page.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct PageOf {
-    /// How many.
-    #[serde(default)]
-    #[param(inline, required = false)]
-    limit: Limit,
-    /// Where the page begins.
-    #[param(inline, required = false)]
-    cursor: Option<Cursor>,
 }
 
 /// Lists the organisation's receipts in the order of their chain.

@@ -7,7 +7,7 @@ use serde::{
 };
 use std::borrow::Cow;
 use utoipa::{
-    PartialSchema, ToSchema,
+    IntoParams, PartialSchema, ToSchema,
     openapi::{ArrayBuilder, ObjectBuilder, Ref, RefOr, Schema, Type, schema::SchemaType},
 };
 
@@ -109,6 +109,20 @@ impl PartialSchema for Cursor {
 }
 
 impl ToSchema for Cursor {}
+
+/// Which page of a list without filters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageOf {
+    /// How many.
+    #[serde(default)]
+    #[param(inline, required = false)]
+    pub limit: Limit,
+    /// Where the page begins.
+    #[param(inline, required = false)]
+    pub cursor: Option<Cursor>,
+}
 
 /// One page of a list.
 #[derive(Debug, Clone, Serialize)]

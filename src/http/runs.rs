@@ -14,7 +14,7 @@ use crate::{
         error::{Problem, Reply},
         given::Given,
         headers::IfMatch,
-        page::{Cursor, Limit},
+        page::{Cursor, Limit, PageOf},
         path::Path,
         query::Query,
         reply::{Created, Okay, Tagged, Written},
@@ -69,20 +69,6 @@ pub fn runs(config: &mut ServiceConfig<'_>) {
 
 /// Two mebibytes: how many bytes a submission may have.
 const SUBMISSION_LIMIT: usize = 2 * MIB;
-
-/// Which page.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct PageOf {
-    /// How many.
-    #[serde(default)]
-    #[param(inline, required = false)]
-    limit: Limit,
-    /// Where the page begins.
-    #[param(inline, required = false)]
-    cursor: Option<Cursor>,
-}
 
 /// Lists the organisation's projects, by name.
 #[utoipa::path(tag = "runs", operation_id = "list_projects", params(PageOf))]

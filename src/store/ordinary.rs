@@ -8,6 +8,9 @@ use proof::digest::Sha256Hex;
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// The scope of the claim that an address belongs to one person.
+pub const ADDRESS: &str = "the e-mail address";
+
 /// Who a session is of, and what it may do in the organisation asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveSession {
@@ -135,7 +138,7 @@ impl Store {
 
     /// Who has the address with this keyed digest.
     pub async fn user_by_address(&self, hmac: &str) -> sqlx::Result<Option<UserId>> {
-        let holder = self.holder(OrgId::SYSTEM, "the e-mail address", hmac).await?;
+        let holder = self.holder(OrgId::SYSTEM, ADDRESS, hmac).await?;
         Ok(holder.and_then(|holder| Uuid::try_parse(&holder).ok()).map(Id::from_uuid))
     }
 
