@@ -62,95 +62,44 @@ fn with_status(checks: &[Outcome], status: CheckStatus) -> Vec<String> {
 }
 
 /// What an example comes to: its flags in order, what is left for a person, and the verdict without that.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Expected {
-    slug: &'static str,
-    case: &'static str,
-    flags: &'static [&'static str],
-    open: &'static [&'static str],
+    flags: Vec<String>,
+    open: Vec<String>,
     severity: Severity,
-    next: NextAction,
+    next_action: NextAction,
 }
 
-const fn passing(slug: &'static str, open: &'static [&'static str]) -> Expected {
-    Expected { slug, case: "pass", flags: &[], open, severity: Severity::Honey, next: NextAction::Approve }
-}
-
-const fn failing(
-    slug: &'static str,
-    flags: &'static [&'static str],
-    open: &'static [&'static str],
-    next: NextAction,
-) -> Expected {
-    Expected { slug, case: "fail", flags, open, severity: Severity::Propolis, next }
-}
-
-const GDPR_OPEN: &[&str] = &["data_categories_right mid", "quotations_support_status high"];
-const ACTIONS_OPEN: &[&str] = &["actions_proportionate mid"];
-
-const EXAMPLES: &[Expected] = &[
-    passing("cre_memo_dscr_ltv_v1", &[]),
-    // The work is right and the deal is not.
-    failing("cre_memo_dscr_ltv_v1", &["dscr_gate critical", "ltv_gate mid"], &[], NextAction::Reject),
-    passing("fin_wacc_calculation_v1", &[]),
-    failing(
-        "fin_wacc_calculation_v1",
-        &["wacc_result critical", "math_5_wacc mid", "claims_sourced mid"],
-        &[],
-        NextAction::Resubmit,
-    ),
-    passing("comp_data_privacy_gdpr_v1", GDPR_OPEN),
-    failing(
-        "comp_data_privacy_gdpr_v1",
-        &["status_has_evidence critical", "evidence_is_quoted critical"],
-        GDPR_OPEN,
-        NextAction::Resubmit,
-    ),
-    passing("compute_benchmark_score_validation_v1", &[]),
-    failing(
-        "compute_benchmark_score_validation_v1",
-        &["within_follows critical", "percentile_follows mid", "score_not_below_range high"],
-        &[],
-        NextAction::Resubmit,
-    ),
-    passing("dataset_class_balance_v1", &[]),
-    failing(
-        "dataset_class_balance_v1",
-        &["minorities_named mid", "not_severely_unbalanced high"],
-        &[],
-        NextAction::Resubmit,
-    ),
-    passing("agent_action_log_review_v1", ACTIONS_OPEN),
-    failing(
-        "agent_action_log_review_v1",
-        &["within_envelope_follows critical", "action_evidence critical", "granted_or_reported critical"],
-        ACTIONS_OPEN,
-        NextAction::Resubmit,
-    ),
-];
-
-#[test]
-fn every_example_is_judged_as_written_here() {
-    for expected in EXAMPLES {
-        let (sheet, at) = (sheet(expected.slug), format!("{}/{}", expected.slug, expected.case));
-        let checks = judged(&sheet, expected.case);
-        let explained: Vec<_> = checks.iter().filter(|check| check.is_flag()).map(|check| &check.detail).collect();
-        assert_eq!(with_status(&checks, CheckStatus::Flag), expected.flags, "{at}: {explained:#?}");
-        assert_eq!(with_status(&checks, CheckStatus::Open), expected.open, "{at}");
-        assert_eq!(with_status(&checks, CheckStatus::Skip), Vec::<String>::new(), "{at}");
-        let verdict = verdict(&checks, sheet.pass_threshold, sheet.fail_threshold).expect("checks apply");
-        assert_eq!((verdict.severity, verdict.next_action), (expected.severity, expected.next), "{at}");
-    }
+/// What both examples of a sheet come to, written by hand beside them.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Both {
+    pass: Expected,
+    fail: Expected,
 }
 
 #[test]
-fn every_sheet_has_its_examples_and_its_file_is_named_after_it() {
-    let told: BTreeSet<String> = EXAMPLES.iter().map(|expected| expected.slug.to_owned()).collect();
-    assert_eq!(slugs(), told);
-    for slug in told {
-        assert_eq!(sheet(&slug).slug, slug);
-        let cases: BTreeSet<_> =
-            EXAMPLES.iter().filter(|expected| expected.slug == slug).map(|expected| expected.case).collect();
-        assert_eq!(cases, BTreeSet::from(["pass", "fail"]), "{slug}");
+fn every_sheet_is_named_after_its_file_and_judges_its_examples_as_expected() {
+    for slug in slugs() {
+        let sheet = sheet(&slug);
+        assert_eq!(sheet.slug, slug);
+        let both: Both = serde_json::from_str(&read(&format!("examples/{slug}/expected.json"))).expect(&slug);
+        assert_eq!((both.pass.flags.as_slice(), both.pass.severity), (&[][..], Severity::Honey), "{slug}");
+        assert_eq!(both.fail.severity, Severity::Propolis, "{slug}");
+        for (case, expected) in [("pass", both.pass), ("fail", both.fail)] {
+            let checks = judged(&sheet, case);
+            let explained: Vec<_> = checks.iter().filter(|check| check.is_flag()).map(|check| &check.detail).collect();
+            assert_eq!(with_status(&checks, CheckStatus::Flag), expected.flags, "{slug}/{case}: {explained:#?}");
+            assert_eq!(with_status(&checks, CheckStatus::Open), expected.open, "{slug}/{case}");
+            assert_eq!(with_status(&checks, CheckStatus::Skip), Vec::<String>::new(), "{slug}/{case}");
+            let verdict = verdict(&checks, sheet.pass_threshold, sheet.fail_threshold).expect("checks apply");
+            assert_eq!(
+                (verdict.severity, verdict.next_action),
+                (expected.severity, expected.next_action),
+                "{slug}/{case}"
+            );
+        }
     }
 }
 
