@@ -9,6 +9,7 @@ mod connect;
 mod fresh;
 mod loading;
 mod ordinary;
+mod others;
 mod reading;
 mod rebuild;
 mod sql;
@@ -26,6 +27,7 @@ pub use rebuild::{Difference, compare, migrate, rebuild};
 pub use trouble::Trouble;
 
 use fresh::Fresh;
+use others::Others;
 use projections::{Db, Model, on};
 use proof::digest::Sha256Hex;
 use std::{any::Any, collections::BTreeMap, path::PathBuf, sync::Arc};
@@ -60,6 +62,8 @@ struct Inner {
     queue: mpsc::Sender<Request>,
     health: watch::Receiver<Health>,
     fresh: Arc<Fresh>,
+    /// Where others write to the same database.
+    others: Option<Others>,
     appender: Mutex<Option<JoinHandle<()>>>,
     /// Holds the embedded store against a second writer for as long as the store lives.
     _lock: Option<std::fs::File>,
@@ -79,7 +83,11 @@ impl Store {
         rebuild::bring_up_to_date(&connected, &models, |_, _| {}).await?;
         let (queue, requests) = mpsc::channel(4096);
         let (report, health) = watch::channel(Health::Sound);
-        let fresh = Arc::new(Fresh::new(matches!(connected.write, Db::Sqlite(_))));
+        let fresh = Arc::new(Fresh::new());
+        let others = match &connected.read {
+            Db::Postgres(pool) => Some(Others::watch(pool.clone(), Arc::clone(&fresh))),
+            Db::Sqlite(_) => None,
+        };
         let appender = appender::Appender::new(connected.write.clone(), models.clone(), report, Arc::clone(&fresh));
         let appender = tokio::spawn(appender.run(requests));
         Ok(Self {
@@ -90,6 +98,7 @@ impl Store {
                 queue,
                 health,
                 fresh,
+                others,
                 appender: Mutex::new(Some(appender)),
                 _lock: connected.lock,
             }),
@@ -134,7 +143,12 @@ impl Store {
         read: impl Future<Output = Result<T, E>>,
     ) -> Result<Arc<T>, E> {
         if let Some(known) = self.inner.fresh.get(&key) {
-            return Ok(known);
+            let Some(others) = &self.inner.others else { return Ok(known) };
+            if others.are_caught_up().await
+                && let Some(known) = self.inner.fresh.get(&key)
+            {
+                return Ok(known);
+            }
         }
         let stamps = self.inner.fresh.stamps(records);
         let value = Arc::new(read.await?);

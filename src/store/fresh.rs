@@ -1,8 +1,8 @@
 //! What was read and is still true.
 //!
-//! On the embedded store this process is the only one that writes, so it knows when something it has read may have
-//! changed: every record has a stamp, and whoever changes the record moves the stamp before anybody is answered. On
-//! PostgreSQL others write too, and nothing is kept.
+//! Every record has a stamp, and whoever changes the record moves the stamp before anybody is answered. On the embedded
+//! store this process is the only one that writes, so that it always knows. On PostgreSQL it asks first what others have
+//! changed (`others`).
 
 use lru::LruCache;
 use std::{
@@ -23,7 +23,6 @@ pub(super) struct Fresh {
     stamps: Vec<AtomicU64>,
     entries: Mutex<Entries>,
     hasher: RandomState,
-    keeps: bool,
 }
 
 /// The entries, the one that was used least recently first to go.
@@ -42,13 +41,11 @@ struct Entry {
 type Stamps = Vec<(usize, u64)>;
 
 impl Fresh {
-    /// Keeps what is read, or, where others write too, nothing.
-    pub(super) fn new(keeps: bool) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             stamps: (0..STAMPS).map(|_| AtomicU64::new(0)).collect(),
             entries: Mutex::new(Entries { by_key: LruCache::unbounded(), bytes: 0 }),
             hasher: RandomState::new(),
-            keeps,
         }
     }
 
@@ -57,11 +54,15 @@ impl Fresh {
         self.stamps[self.place(record)].fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Any record may have changed.
+    pub(super) fn all_changed(&self) {
+        for stamp in &self.stamps {
+            stamp.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
     /// What was read under this key, if nothing that it depends on has changed since.
     pub(super) fn get<T: Any + Send + Sync>(&self, key: &str) -> Option<Arc<T>> {
-        if !self.keeps {
-            return None;
-        }
         let (current, value) = {
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
             let entry = entries.by_key.get(key)?;
@@ -79,7 +80,7 @@ impl Fresh {
     /// Keeps what was read after the stamps were noted.
     pub(super) fn put<T: Any + Send + Sync>(&self, key: String, depends: Stamps, bytes: usize, value: Arc<T>) {
         // Read while something changed it, it may be the old or the new: nobody knows which.
-        if !self.keeps || !self.are_current(&depends) {
+        if !self.are_current(&depends) {
             return;
         }
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_value_is_kept_until_what_it_depends_on_changes() {
-        let fresh = Fresh::new(true);
+        let fresh = Fresh::new();
         let depends = fresh.stamps(&["run", "org"]);
         fresh.put("key".into(), depends, 1, Arc::new(7_u8));
         assert_eq!(fresh.get::<u8>("key").as_deref(), Some(&7));
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_value_read_while_it_changed_is_not_kept() {
-        let fresh = Fresh::new(true);
+        let fresh = Fresh::new();
         let depends = fresh.stamps(&["run"]);
         fresh.changed("run");
         fresh.put("key".into(), depends, 1, Arc::new(7_u8));
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let fresh = Fresh::new(true);
+        let fresh = Fresh::new();
         for key in 0..3 {
             fresh.put(key.to_string(), fresh.stamps(&[]), BYTES / 2, Arc::new(key));
         }
@@ -137,9 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn where_others_write_nothing_is_kept() {
-        let fresh = Fresh::new(false);
+    fn when_anything_may_have_changed_nothing_is_fresh() {
+        let fresh = Fresh::new();
         fresh.put("key".into(), fresh.stamps(&["run"]), 1, Arc::new(7_u8));
+        fresh.all_changed();
         assert_eq!(fresh.get::<u8>("key"), None);
     }
 }

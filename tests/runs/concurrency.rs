@@ -81,6 +81,39 @@ async fn a_write_through_one_process_is_read_through_the_other() {
     }
 }
 
+#[tokio::test]
+async fn what_one_process_keeps_of_a_run_is_never_behind_the_other() {
+    if postgres_is_at_hand() {
+        let service = Service::start(Store::Postgres).await;
+        let beside = service.beside().await;
+        let here = service.sign_in("ada@example.org").await;
+        let there = here.through(&beside);
+        let run = here.open(SHEET).await;
+        let count = async |caller: &Client| {
+            caller.get(&format!("/runs/{run}")).await.ok()["evidence"].as_array().unwrap().len()
+        };
+        // Warm on both sides, then written through one and read through the other, at once and by many.
+        for written in 1..=20 {
+            let writer = if written % 2 == 0 { &here } else { &there };
+            writer.post(&format!("/runs/{run}/evidence")).json(json!({ "label": "x" })).await.created();
+            let seen = join_all((0..8).map(|at| count(if at % 2 == 0 { &there } else { &here }))).await;
+            assert_eq!(seen, [written; 8]);
+        }
+        // More than is looked at one by one happened through the other process.
+        let other = there.open(SHEET).await;
+        join_all((0..300).map(|_| async {
+            there.post(&format!("/runs/{other}/evidence")).json(json!({ "label": "x" })).await.created();
+        }))
+        .await;
+        there.post(&format!("/runs/{run}/evidence")).json(json!({ "label": "x" })).await.created();
+        assert_eq!(count(&here).await, 21);
+        // A session that has ended elsewhere has ended.
+        here.get("/auth/me").await.ok();
+        there.post("/auth/logout").await.no_content();
+        here.get("/auth/me").await.refused(401);
+    }
+}
+
 async fn of_two_decisions_at_once_one_counts(store: Store) {
     let service = Service::start(store).await;
     let ada = service.sign_in("ada@example.org").await;

@@ -1,0 +1,1 @@
+-- Nothing: the one process that writes here knows which sessions it has ended.
