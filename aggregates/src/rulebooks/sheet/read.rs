@@ -13,6 +13,7 @@ use crate::{
     rulebooks::{
         formula::{self, Formula},
         policy::CalculationName,
+        version::Version,
         vocabulary::{CheckCategory, CheckKind, RuleSeverity},
     },
     runs::audit::text_rules::TextRule,
@@ -123,12 +124,14 @@ impl Reader {
         }
         for (path, text, longest) in [
             ("name", &draft.name, 200),
-            ("version", &draft.version, 40),
             ("summary", &draft.summary, 500),
             ("purpose", &draft.purpose, 4_000),
             ("assignment_instructions", &draft.assignment_instructions, 20_000),
         ] {
             self.text(path, text, longest);
+        }
+        if let Err(error) = draft.version.parse::<Version>() {
+            self.problem("version", error);
         }
         for (name, list) in [("required_inputs", &draft.required_inputs), ("expected_outputs", &draft.expected_outputs)]
         {
