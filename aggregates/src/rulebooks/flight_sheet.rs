@@ -53,8 +53,8 @@ pub enum FlightSheetCommand {
     /// Publish an organisation's own: new, under a greater version, or changed while no run has used it. Nothing happens
     /// when it is published as it is.
     Upload(Published),
-    /// Open a run with what is published, which fixes it under its version; nothing happens when it is fixed.
-    Use,
+    /// Open a run with this content, which fixes it under its version; nothing happens when it is fixed.
+    Use(Sha256Hex),
     /// Take it out of use; nothing happens when it is.
     Retire,
 }
@@ -96,13 +96,18 @@ pub enum FlightSheetRefusal {
     /// It is out of use.
     #[error("the flight sheet `{0}` is retired; runs can be opened with any that `GET /flight-sheets` lists")]
     Retired(String),
+    /// Other content was published while a run was being opened.
+    #[error("the flight sheet was published anew in this moment; open the run again")]
+    Changed,
 }
 
 impl Refusal for FlightSheetRefusal {
     fn fault(&self) -> Fault {
         match self {
             Self::Unknown => Fault::NotFound,
-            Self::Used(_) | Self::Superseded { .. } | Self::TooManyVersions | Self::Retired(_) => Fault::Conflict,
+            Self::Used(_) | Self::Superseded { .. } | Self::TooManyVersions | Self::Retired(_) | Self::Changed => {
+                Fault::Conflict
+            }
         }
     }
 }
@@ -122,7 +127,7 @@ impl Demands for FlightSheetCommand {
         match self {
             Self::Publish(_) => Permission::Service,
             // A sheet of the library is out of reach: it is a stream of no caller's organisation.
-            Self::Upload(_) | Self::Use | Self::Retire => Permission::Work,
+            Self::Upload(_) | Self::Use(_) | Self::Retire => Permission::Work,
         }
     }
 }
@@ -139,10 +144,15 @@ impl Decider for FlightSheet {
             (FlightSheetCommand::Publish(new), _) => Ok(vec![FlightSheetEvent::SheetPublished(new)]),
             (FlightSheetCommand::Upload(new), None) => Ok(vec![FlightSheetEvent::SheetPublished(new)]),
             (FlightSheetCommand::Upload(new), Some(old)) => self.upload(new, old),
-            (FlightSheetCommand::Use | FlightSheetCommand::Retire, None) => Err(FlightSheetRefusal::Unknown),
-            (FlightSheetCommand::Use, Some(now)) if !self.active => Err(FlightSheetRefusal::Retired(now.slug.clone())),
-            (FlightSheetCommand::Use, Some(_)) if self.used => Ok(vec![]),
-            (FlightSheetCommand::Use, Some(_)) => Ok(vec![FlightSheetEvent::SheetUsed {}]),
+            (FlightSheetCommand::Use(_) | FlightSheetCommand::Retire, None) => Err(FlightSheetRefusal::Unknown),
+            (FlightSheetCommand::Use(_), Some(now)) if !self.active => {
+                Err(FlightSheetRefusal::Retired(now.slug.clone()))
+            }
+            (FlightSheetCommand::Use(content), Some(now)) if content != now.content_sha256 => {
+                Err(FlightSheetRefusal::Changed)
+            }
+            (FlightSheetCommand::Use(_), Some(_)) if self.used => Ok(vec![]),
+            (FlightSheetCommand::Use(_), Some(_)) => Ok(vec![FlightSheetEvent::SheetUsed {}]),
             (FlightSheetCommand::Retire, Some(_)) if !self.active => Ok(vec![]),
             (FlightSheetCommand::Retire, Some(_)) => Ok(vec![FlightSheetEvent::SheetRetired {}]),
         }

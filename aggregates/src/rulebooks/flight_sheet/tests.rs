@@ -52,7 +52,7 @@ fn what_was_never_published_cannot_be_retired() {
 #[test]
 fn no_role_publishes_a_sheet_of_the_library_and_who_works_their_own() {
     assert_eq!(Publish(published("a")).permission(), Permission::Service);
-    for own in [Upload(published("a")), Use, Retire] {
+    for own in [Upload(published("a")), Use(sha256(b"a")), Retire] {
         assert_eq!(own.permission(), Permission::Work);
     }
 }
@@ -113,12 +113,14 @@ fn a_sheet_has_so_many_versions_and_no_more() {
 
 #[test]
 fn the_first_run_fixes_the_version_and_a_retired_sheet_takes_none() {
-    given::<FlightSheet>([SheetPublished(published("a"))]).when(Use).then([SheetUsed {}]);
-    given::<FlightSheet>([SheetPublished(published("a")), SheetUsed {}]).when(Use).then([]);
-    given::<FlightSheet>([]).when(Use).refused(FlightSheetRefusal::Unknown);
+    given::<FlightSheet>([SheetPublished(published("a"))]).when(Use(sha256(b"a"))).then([SheetUsed {}]);
+    given::<FlightSheet>([SheetPublished(published("a")), SheetUsed {}]).when(Use(sha256(b"a"))).then([]);
+    given::<FlightSheet>([]).when(Use(sha256(b"a"))).refused(FlightSheetRefusal::Unknown);
+    let changed = [SheetPublished(published("a")), SheetPublished(published("b"))];
+    given::<FlightSheet>(changed).when(Use(sha256(b"a"))).refused(FlightSheetRefusal::Changed);
     let refusal = FlightSheetRefusal::Retired("cre_memo_dscr_ltv_v1".into());
     assert_eq!(refusal.fault(), Fault::Conflict);
-    given::<FlightSheet>([SheetPublished(published("a")), SheetRetired {}]).when(Use).refused(refusal);
+    given::<FlightSheet>([SheetPublished(published("a")), SheetRetired {}]).when(Use(sha256(b"a"))).refused(refusal);
 }
 
 #[test]

@@ -268,13 +268,13 @@ fn presence_tells_null_from_missing() {
 fn what_cannot_be_executed_is_refused_with_its_place() {
     let cases = [
         (json!("x"), "rule: expected a condition: an object with the key 'op'"),
-        (json!({"op": "xor"}), "rule: unknown op \"xor\"; allowed are ==, !="),
-        (json!({"op": 1}), "rule: unknown op 1;"),
+        (json!({"op": "xor"}), "rule.op: unknown op \"xor\"; allowed are ==, !="),
+        (json!({"op": 1}), "rule.op: unknown op 1;"),
         (json!({"op": "==", "left": 1}), "rule: the key 'right' is missing; allowed are op, left, right"),
-        (json!({"op": "not", "term": of(True), "x": 1}), "rule: unknown key 'x'; allowed are op, term"),
+        (json!({"op": "not", "term": of(True), "x": 1}), "rule.x: unknown key 'x'; allowed are op, term"),
         (json!({"op": "and", "terms": [of(True), 5]}), "rule.terms[1]: expected a condition"),
         (json!({"op": "==", "left": {"fields": "a"}, "right": 1}), "rule.left: expected a literal or an object"),
-        (json!({"op": "==", "left": {"field": "a", "len": "b"}, "right": 1}), "rule.left: unknown key 'len'"),
+        (json!({"op": "==", "left": {"field": "a", "len": "b"}, "right": 1}), "rule.left.len: unknown key 'len'"),
         (json!({"op": "==", "left": {"field": "a["}, "right": 1}), "rule.left.field: expected an index or '*'"),
         (json!({"op": "==", "left": {"field": "@.a"}, "right": 1}), "rule.left.field: '@.a' looks 1 quantifiers"),
         (json!({"op": "==", "left": {"input": "@"}, "right": 1}), "rule.left.input: '@' looks 1"),
@@ -300,7 +300,7 @@ fn what_cannot_be_executed_is_refused_with_its_place() {
         assert!(message.starts_with(start), "{rule}: {message}");
     }
     let through_serde = serde_json::from_value::<Node>(json!({"op": "nor"})).unwrap_err().to_string();
-    assert!(through_serde.starts_with("rule: unknown op \"nor\""), "{through_serde}");
+    assert!(through_serde.starts_with("rule.op: unknown op \"nor\""), "{through_serde}");
 }
 
 #[test]
