@@ -19,6 +19,7 @@ use aggregates::{
     },
     text::Blob,
 };
+use futures::future::try_join_all;
 use lru::LruCache;
 use projections::rulebooks::{self as shown, FlightSheetRow};
 use proof::digest::Sha256Hex;
@@ -27,6 +28,7 @@ use serde_json::Value;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Instant,
 };
 
 /// How many own sheets an organisation may have in use. The list of them is always whole.
@@ -141,25 +143,38 @@ fn published(sheet: &Sheet) -> Published {
 impl App {
     /// Publishes the built-in sheets as they are in this binary, and retires those that are no longer in it.
     pub(super) async fn publish_library(&self) -> Result<(), Refused> {
-        let service = Caller::service(OrgId::SYSTEM);
-        let mut library = Vec::new();
+        let start = Instant::now();
+        let mut sheets = Vec::new();
         for file in Library::iter() {
             let Some(content) = Library::get(&file) else { continue };
             let sheet = Sheet::load(&content.data).map_err(|error| {
                 Refused::Fault(format!("the built-in flight sheet {file} cannot be loaded: {error}").into())
             })?;
+            sheets.push((Arc::new(sheet), content.data));
+        }
+        let read = start.elapsed();
+        let (service, terms) = (Caller::service(OrgId::SYSTEM), Terms::default());
+        // All at once, so that the first start commits them together.
+        let library = try_join_all(sheets.into_iter().map(async |(sheet, content)| {
             let id = library_sheet_id(&sheet.slug);
             let command = FlightSheetCommand::Publish(published(&sheet));
-            let blobs = vec![Blob { sha256: sheet.content_sha256(), bytes: content.data.to_vec() }];
+            let blobs = vec![Blob { sha256: sheet.content_sha256(), bytes: content.into_owned() }];
             let with = With { blobs, ..With::default() };
-            self.execute::<FlightSheet>(&service, &Terms::default(), &stream_id(id), command, with).await?;
-            self.sheets.put_library(Arc::new(sheet));
-            library.push(id);
-        }
+            self.execute::<FlightSheet>(&service, &terms, &stream_id(id), command, with).await?;
+            self.sheets.put_library(sheet);
+            Ok::<_, Refused>(id)
+        }))
+        .await?;
+        tracing::info!(
+            sheets = library.len(),
+            read_micros = read.as_micros() as u64,
+            micros = start.elapsed().as_micros() as u64,
+            "the library of flight sheets is loaded"
+        );
         for row in shown::list(self.db(), OrgId::SYSTEM).await? {
             if !library.contains(&row.id) {
-                let (terms, id) = (Terms::default(), stream_id(row.id));
-                self.execute::<FlightSheet>(&service, &terms, &id, FlightSheetCommand::Retire, With::default()).await?;
+                let (command, id) = (FlightSheetCommand::Retire, stream_id(row.id));
+                self.execute::<FlightSheet>(&service, &terms, &id, command, With::default()).await?;
             }
         }
         Ok(())

@@ -1,6 +1,9 @@
 //! A sheet as it is written: the shapes of the file, before anything in it is checked against the rest.
 
-use super::rules::{Example, JsonType};
+use super::{
+    rules::{Example, JsonType},
+    values,
+};
 use crate::rulebooks::{
     bands::Bands,
     formula::Formula,
@@ -116,6 +119,13 @@ pub(super) struct PolicyDraft {
 }
 
 impl SpecDraft {
+    /// How many parts the rules have, the names in formulas among them.
+    pub(super) fn weight(&self) -> usize {
+        let rules = [&self.deterministic_checks, &self.math_checks, &self.evidence_checks, &self.rules];
+        let formulas = self.math_checks.iter().filter_map(|check| check.get("formula")?.as_str());
+        rules.into_iter().flatten().map(values).sum::<usize>() + formulas.map(str::len).sum::<usize>()
+    }
+
     pub(super) fn rules(&self) -> usize {
         self.deterministic_checks.len() + self.math_checks.len() + self.evidence_checks.len() + self.rules.len()
     }

@@ -177,6 +177,7 @@ impl Reader {
             self.problem("audit_checks", "the sheet has no rule; one at least is needed");
         }
         let judges_json = draft.eval_spec.is_some();
+        let weight = draft.eval_spec.as_ref().map_or(0, SpecDraft::weight);
         let (spec, output_schema) = draft.eval_spec.map(|spec| self.spec(spec, &listed)).unwrap_or_default();
         let eval_spec = judges_json.then_some(spec);
         self.every_auto_rule_is_known(&listed);
@@ -197,6 +198,7 @@ impl Reader {
             required_output_schema: output_schema.as_ref().map(|schema| schema.source().clone()),
             eval_spec,
             output_schema,
+            weight,
             content_sha256: sha256(bytes),
         })
     }
@@ -301,6 +303,10 @@ impl Reader {
             }
         });
         let mut spec = EvalSpec { penalty: draft.penalty, ..EvalSpec::default() };
+        if draft.free_calculations.len() > MAX_RULES {
+            let message = format!("{} names; {MAX_RULES} are allowed", draft.free_calculations.len());
+            self.problem("eval_spec.free_calculations", message);
+        }
         for (place, name) in draft.free_calculations.into_iter().enumerate() {
             let name = self.calculation(&format!("eval_spec.free_calculations[{place}]"), name, Vec::new());
             spec.free_calculations.extend(name);
