@@ -6,7 +6,7 @@ pub mod identity;
 mod ledger;
 pub mod members;
 pub mod refused;
-mod rulebooks;
+pub mod rulebooks;
 pub mod runs;
 
 pub use refused::Refused;

@@ -37,16 +37,13 @@ fn too_small_for(permission: &str) -> &'static [&'static str] {
     }
 }
 
-/// Collections that belong to no organisation: anybody signed in may name one of their records.
-const SHARED: [(&str, &str); 1] = [("flight-sheets", "cre_memo_dscr_ltv_v1")];
-
 /// The records of one organisation by the path segment that precedes their id; one of each kind.
 struct Records(BTreeMap<&'static str, String>);
 
 impl Records {
     async fn of(admin: &Client) -> Self {
         let id = |record: &Value| record["id"].as_str().unwrap().to_owned();
-        let mut records = BTreeMap::from(SHARED.map(|(collection, record)| (collection, record.to_owned())));
+        let mut records = BTreeMap::new();
         records.insert("orgs", admin.org_id().to_owned());
         records.insert("users", admin.user_id().to_owned());
         records.insert("members", admin.user_id().to_owned());
@@ -55,6 +52,8 @@ impl Records {
         records.insert("api-keys", id(&key.json(json!({"name": "pipeline", "role": "viewer"})).await.created()));
         records.insert("invites", id(&admin.post("/org/invites").json(invitation).await.created()));
 
+        let sheet = own_sheet("covered_v1", "1.0");
+        records.insert("flight-sheets", id(&admin.post("/flight-sheets").json(sheet).await.created()));
         let project = id(&admin.post("/projects").json(json!({"name": "Bridge"})).await.created());
         let run = json!({"project_id": project, "flight_sheet_id": "cre_memo_dscr_ltv_v1"});
         let run = id(&admin.post("/runs").json(run).await.created());
@@ -87,8 +86,7 @@ impl Records {
     /// The places of the parameters that name an organisation's own records.
     fn places(operation: &Operation) -> Vec<usize> {
         let segments: Vec<_> = operation.path.split('/').collect();
-        let shared = |collection| SHARED.iter().any(|(shared, _)| *shared == collection);
-        (1..segments.len()).filter(|&place| segments[place].starts_with('{') && !shared(segments[place - 1])).collect()
+        (1..segments.len()).filter(|&place| segments[place].starts_with('{')).collect()
     }
 }
 

@@ -6,4 +6,5 @@ pub mod formula;
 pub mod path;
 pub mod policy;
 pub mod sheet;
+pub mod version;
 pub mod vocabulary;

@@ -166,6 +166,7 @@ const SEEN_BY_BOTH: &[Break] = &[
     ("/slug", || "Not A Slug".into(), "slug"),
     ("/lane", || "boat".into(), "lane"),
     ("/name", || " ".into(), "name"),
+    ("/version", || "1.0-beta".into(), "version"),
     ("/surprise", || 1.into(), "surprise"),
     ("/pass_threshold", || 101.into(), "fail_threshold"),
     ("/audit_checks/0/severity", || "single_flag".into(), "audit_checks[0].severity"),

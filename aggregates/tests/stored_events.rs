@@ -55,6 +55,7 @@ fn an_event_is_read_and_written_as_it_always_was() {
         "api_key_issued",
         "api_key_revoked",
         "sheet_published",
+        "sheet_used",
         "sheet_retired",
         "project_created",
         "run_opened",

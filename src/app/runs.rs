@@ -91,16 +91,21 @@ impl App {
     /// Opens a run.
     pub async fn open_run(&self, caller: &Caller, terms: &Terms, new: NewRun) -> Result<Done<Run>, Refused> {
         permit(caller, Permission::Work)?;
+        // The sheet may have been retired since.
+        if terms.once.is_some()
+            && let Some(done) = self.repeated::<Run>(caller, terms, &command_id(caller, terms)).await?
+        {
+            return Ok(done);
+        }
         let project = shown::project(self.db(), caller.org, new.project).await?.ok_or(Refused::NotFound("project"))?;
         let mut blobs = Vec::new();
         let (inputs, blob) = Text::of(new.inputs);
         blobs.extend(blob);
         let title = new.title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty());
         let (mut lane, mut default_title, mut assignment_sha256, mut pinned) = (new.lane, None, None, None);
+        let mut published = None;
         if let Some(wanted) = &new.sheet {
-            let row = projections::rulebooks::find(self.db(), caller.org, wanted).await?;
-            let row = row.filter(|row| row.active).ok_or(Refused::NotFound("flight sheet in use"))?;
-            let sheet = self.sheet(row.published.content_sha256).await?;
+            let (row, sheet) = self.sheet_in_use(caller, wanted).await?;
             if lane.is_some_and(|lane| lane != sheet.lane) {
                 let allowed =
                     format!("the flight sheet is for the lane {}; leave the lane out, or give that one", sheet.lane);
@@ -120,6 +125,7 @@ impl App {
                 pass_threshold: sheet.pass_threshold,
                 fail_threshold: sheet.fail_threshold,
             });
+            published = Some(row);
         }
         let title = title.or(default_title).filter(|title| title.chars().count() <= 300);
         let title = title.ok_or_else(|| {
@@ -140,6 +146,10 @@ impl App {
             assignment_sha256,
             agent: Agent::default(),
         };
+        // Last, since everything before it may refuse the run.
+        if let Some(row) = &published {
+            self.use_sheet(caller, row).await?;
+        }
         let command = RunCommand::Open(Box::new(opened));
         self.execute(caller, terms, &stream_id(id), command, With { blobs, ..With::default() }).await
     }

@@ -10,6 +10,7 @@ use actix_web::{
 use futures::{StreamExt, future::LocalBoxFuture};
 use proof::canonical::{Refusal, StrictError, from_slice_strict};
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use std::time::Duration;
 
 /// One mebibyte: how many bytes a JSON body may have.
@@ -87,6 +88,27 @@ pub fn is_json(media_type: &str) -> bool {
 /// 400 when the text is not JSON in the strict sense; a validation error when it is not a `T`.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Reply<T> {
     from_slice_strict(bytes).map_err(unreadable)
+}
+
+/// Reads the outermost object of a body. Its parts may be somebody else's documents, kept as they were written
+/// (`RawValue`) and then judged each by its own rules: they are only looked at for where they end.
+///
+/// # Errors
+/// 400 when the text is not JSON; a validation error that names the field when it is not a `T`.
+pub fn parts<T: DeserializeOwned>(bytes: &[u8]) -> Reply<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let sentence = error.to_string();
+        match error.classify() {
+            Category::Data => {
+                let field = quoted(&sentence).map(str::to_owned);
+                let problem = Problem::invalid(sentence);
+                field.into_iter().fold(problem, Problem::at)
+            }
+            Category::Syntax | Category::Eof | Category::Io => {
+                Problem::bad_request(format!("the text is not JSON: {sentence}"))
+            }
+        }
+    })
 }
 
 fn unreadable(error: StrictError) -> Problem {

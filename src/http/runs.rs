@@ -453,7 +453,8 @@ pub(crate) async fn submit_work(
     })
 }
 
-fn work(body: &Raw<SUBMISSION_LIMIT>) -> Reply<NewWork> {
+/// The work in a body, by its media type.
+pub(super) fn work(body: &Raw<SUBMISSION_LIMIT>) -> Reply<NewWork> {
     let text = || {
         let text = std::str::from_utf8(&body.bytes);
         text.map(str::to_owned).map_err(|_| Problem::bad_request("the body is not UTF-8, which is all that is allowed"))

@@ -32,6 +32,7 @@ pub use contract::{Contract, Operation};
 pub use flow::{Example, GRADED, SHEET, canonical, id, path_of, sha256};
 pub use raw::Raw;
 pub use reqwest::{Method, StatusCode, multipart::Form, multipart::Part};
+pub use sample::own_sheet;
 pub use serde_json::{Value, json};
 pub use service::Service;
 pub use store::Store;

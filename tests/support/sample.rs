@@ -18,6 +18,27 @@ impl Operation {
     }
 }
 
+/// A flight sheet of an organisation's own: one rule that the referee applies, on the field `decision`.
+pub fn own_sheet(slug: &str, version: &str) -> Value {
+    json!({
+        "slug": slug,
+        "name": "Invoice against quote",
+        "version": version,
+        "lane": "agent",
+        "summary": "Compares an invoice with the quote it follows.",
+        "purpose": "No invoice that is far above its quote is paid without somebody having looked.",
+        "assignment_instructions": "State whether to pay or to escalate.",
+        "required_inputs": ["quoted", "invoiced"],
+        "expected_outputs": ["Decision: pay or escalate"],
+        "audit_checks": [{"key": "decided", "label": "It says pay or escalate", "kind": "auto", "severity": "critical"}],
+        "eval_spec": {
+            "rules": [
+                {"key": "decided", "assert": {"op": "in", "left": {"field": "decision"}, "right": ["pay", "escalate"]}},
+            ],
+        },
+    })
+}
+
 /// The example of a media type.
 fn example(content: &Value) -> Value {
     let named = content["examples"].as_object().and_then(|examples| examples.values().next());

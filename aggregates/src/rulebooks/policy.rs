@@ -221,6 +221,8 @@ pub struct Facts<'a> {
     pub inputs: &'a Value,
     /// The texts of the run's evidence.
     pub evidence_texts: &'a [&'a str],
+    /// How many steps a condition may take: [`MAX_STEPS`], or fewer where there are many.
+    pub steps: u64,
 }
 
 /// A calculation of the submission.

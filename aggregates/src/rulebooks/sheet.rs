@@ -5,7 +5,7 @@ mod output_schema;
 mod read;
 pub mod rules;
 
-pub(crate) use self::output_schema::OutputSchema;
+pub(crate) use self::output_schema::{OutputSchema, values};
 use self::rules::EvalSpec;
 use super::vocabulary::{CapabilityTier, CheckCategory, CheckKind, Lane, RuleSeverity};
 use proof::digest::Sha256Hex;
@@ -50,6 +50,8 @@ pub struct Sheet {
     /// The rules as they are executed. A sheet without them judges any text; with them, a JSON object.
     pub eval_spec: Option<EvalSpec>,
     output_schema: Option<OutputSchema>,
+    /// How many parts its rules have.
+    weight: usize,
     content_sha256: Sha256Hex,
 }
 
@@ -102,6 +104,17 @@ impl Sheet {
     /// The compiled [`Self::required_output_schema`].
     pub(crate) fn output_schema(&self) -> Option<&OutputSchema> {
         self.output_schema.as_ref()
+    }
+
+    /// How many parts its rules and its schema have: no part of a submission is looked at more often, but by conditions,
+    /// which count their own steps.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight + self.output_schema.as_ref().map_or(0, OutputSchema::weight)
+    }
+
+    /// How many states the patterns of its schema have, about.
+    pub(crate) fn pattern_states(&self) -> usize {
+        self.output_schema.as_ref().map_or(0, OutputSchema::states)
     }
 
     /// What the agent is given: instructions, what to hand in, and the house rule on evidence.

@@ -15,7 +15,7 @@ use self::{calculations::Calculations, judgement::outcome, text_rules::TextRule}
 use crate::{
     ids::EvidenceId,
     rulebooks::{
-        policy::Facts,
+        policy::{Facts, MAX_STEPS},
         sheet::{
             Rule, Sheet,
             rules::{EvalSpec, Heading},
@@ -104,7 +104,7 @@ pub fn audit(work: &Work<'_>) -> Vec<Outcome> {
     let mut outcomes = match &work.sheet.eval_spec {
         None => listed(work, None),
         Some(spec) => {
-            let (valid, object) = shape::json_valid(work.output);
+            let (valid, object) = shape::json_valid(work);
             let mut outcomes = vec![valid];
             if let Some(object) = object {
                 outcomes.extend(executed(work, spec, &object));
@@ -122,7 +122,9 @@ fn executed(work: &Work<'_>, spec: &EvalSpec, object: &Value) -> Vec<Outcome> {
     let calculations = Calculations::of(object);
     let stated = calculations.results();
     let texts: Vec<&str> = work.evidence.iter().filter_map(|exhibit| exhibit.text).collect();
-    let facts = Facts { submission: object, calculations: &stated, inputs: work.inputs, evidence_texts: &texts };
+    // Together, the conditions of a sheet take no more than ten of the dearest.
+    let steps = MAX_STEPS.min(10 * MAX_STEPS / (spec.rules.len() as u64).max(1));
+    let facts = Facts { submission: object, calculations: &stated, inputs: work.inputs, evidence_texts: &texts, steps };
     let mut outcomes = Vec::new();
     if let Some(schema) = work.sheet.output_schema() {
         outcomes.extend(shape::output_schema(schema, object));

@@ -163,8 +163,33 @@ fn a_flight_sheet() {
         assert_eq!(document["published"]["content_sha256"], json!("c".repeat(64)));
         assert_eq!(document["stamp"], stamp(1, revision, i64::from(revision)));
     }
-    let [nothing] = after_each("flight_sheets", "system", SHEET, [entry("system", SHEET, "sheet_retired", 0)]);
-    assert_eq!(nothing, Value::Null);
+    for early in ["sheet_retired", "sheet_used"] {
+        let [nothing] = after_each("flight_sheets", "system", SHEET, [entry("system", SHEET, early, 0)]);
+        assert_eq!(nothing, Value::Null);
+    }
+}
+
+#[test]
+fn an_organisations_own_flight_sheet() {
+    let entries = [entry(ORG, SHEET, "sheet_published", 0), entry(ORG, SHEET, "sheet_used", 0)];
+    for (document, revision) in after_each("flight_sheets", ORG, SHEET, entries.clone()).iter().zip(1..) {
+        assert_eq!((&document["own"], &document["active"]), (&json!(true), &json!(true)));
+        assert_eq!(document["stamp"], stamp(1, revision, i64::from(revision)));
+    }
+    let [library] = after_each("flight_sheets", "system", SHEET, [entry("system", SHEET, "sheet_published", 0)]);
+    assert_eq!(library["own"], false);
+    let version = json!({
+        "sheet": "fs_01kdxpna00f4jsgwdmptdv3z9r", "published_at": "2026-03-01T00:01:00Z",
+        "published": {
+            "slug": "cre_memo_dscr_ltv_v1", "name": "CRE memo", "version": "1.0", "lane": "agent",
+            "content_sha256": "c".repeat(64),
+        },
+    });
+    // Published again as it was, it has not been published later for that.
+    let [published, used] = entries;
+    let entries = [published.clone(), used, published];
+    let row = format!("{SHEET}/1.0");
+    assert_eq!(after_each("flight_sheet_versions", ORG, &row, entries), [version.clone(), version.clone(), version]);
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub struct StrictError {
     pub refusal: Refusal,
     /// The first character at which it shows.
     pub place: Place,
+    /// The path there as far as it was read, such as `checks[2].severity`; empty for the whole document.
+    pub path: String,
 }
 
 /// A place in a text, counted from one. The column counts bytes.
@@ -92,7 +94,7 @@ pub fn parse_strict(text: &[u8]) -> Result<Value, StrictError> {
     value.and_then(|value| json.end().map(|()| value)).map_err(|error| {
         let place = Place { line: error.line(), column: error.column() };
         let refusal = reading.refusal.take().unwrap_or_else(|| syntax(&error));
-        StrictError { refusal, place }
+        StrictError { refusal, place, path: reading.path() }
     })
 }
 
@@ -113,19 +115,23 @@ pub fn from_slice_strict<T: DeserializeOwned>(text: &[u8]) -> Result<T, StrictEr
         };
         let error = error.inner();
         let place = Place { line: error.line(), column: error.column() };
-        StrictError { refusal: Refusal::Shape { path, problem: without_place(error) }, place }
+        StrictError { refusal: Refusal::Shape { path: path.clone(), problem: without_place(error) }, place, path }
     })
 }
 
 fn utf8(text: &[u8]) -> Result<&str, StrictError> {
     if text.starts_with("\u{feff}".as_bytes()) {
-        return Err(StrictError { refusal: Refusal::ByteOrderMark, place: Place { line: 1, column: 1 } });
+        return Err(StrictError {
+            refusal: Refusal::ByteOrderMark,
+            place: Place { line: 1, column: 1 },
+            path: String::new(),
+        });
     }
     std::str::from_utf8(text).map_err(|error| {
         let before = text.get(..error.valid_up_to()).unwrap_or_default();
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
-        StrictError { refusal: Refusal::NotUtf8, place: Place { line, column } }
+        StrictError { refusal: Refusal::NotUtf8, place: Place { line, column }, path: String::new() }
     })
 }
 
@@ -150,12 +156,39 @@ fn without_place(error: &serde_json::Error) -> String {
 #[derive(Default)]
 struct Reading {
     refusal: RefCell<Option<Refusal>>,
+    /// The way to what was refused, from the inside out: noted only while the error goes up.
+    way: RefCell<Vec<Step>>,
+}
+
+/// A step on the way to a value.
+enum Step {
+    Key(String),
+    Index(usize),
 }
 
 impl Reading {
     fn refuse<E: serde::de::Error>(&self, refusal: Refusal) -> E {
         self.refusal.replace(Some(refusal));
         E::custom("refused")
+    }
+
+    fn past(&self, step: Step) {
+        self.way.borrow_mut().push(step);
+    }
+
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for step in self.way.take().into_iter().rev() {
+            match step {
+                Step::Key(key) if path.is_empty() => path = key,
+                Step::Key(key) => {
+                    path.push('.');
+                    path.push_str(&key);
+                }
+                Step::Index(index) => path.push_str(&format!("[{index}]")),
+            }
+        }
+        path
     }
 
     fn text<E: serde::de::Error>(&self, text: &str) -> Result<(), E> {
@@ -227,10 +260,16 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let inside = self.inside()?;
         let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(inside)? {
-            array.push(item);
+        loop {
+            match items.next_element_seed(inside) {
+                Ok(Some(item)) => array.push(item),
+                Ok(None) => return Ok(Value::Array(array)),
+                Err(error) => {
+                    self.reading.past(Step::Index(array.len()));
+                    return Err(error);
+                }
+            }
         }
-        Ok(Value::Array(array))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
@@ -239,10 +278,16 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(key) = entries.next_key::<String>()? {
             self.reading.text(&key)?;
             if object.contains_key(&key) {
+                self.reading.past(Step::Key(key.clone()));
                 return Err(self.reading.refuse(Refusal::DuplicateKey(key)));
             }
-            let value = entries.next_value_seed(inside)?;
-            object.insert(key, value);
+            match entries.next_value_seed(inside) {
+                Ok(value) => object.insert(key, value),
+                Err(error) => {
+                    self.reading.past(Step::Key(key));
+                    return Err(error);
+                }
+            };
         }
         Ok(Value::Object(object))
     }
@@ -254,6 +299,21 @@ mod tests {
     use proptest::prelude::*;
     use serde::de::IgnoredAny;
     use serde_json::{json, value::RawValue};
+
+    #[test]
+    fn what_is_refused_has_its_path() {
+        for (text, path) in [
+            (r#"{"a":[1,{"b":2,"b":3}]}"#, "a[1].b"),
+            (r#"{"a":1,"a":2}"#, "a"),
+            (r#"[[0],["\u0000"]]"#, "[1][0]"),
+            (r#"{"a":{"b":1e999}}"#, "a.b"),
+            ("[1,2", "[2]"),
+            ("", ""),
+            ("{} {}", ""),
+        ] {
+            assert_eq!(parse_strict(text.as_bytes()).expect_err(text).path, path, "{text}");
+        }
+    }
 
     fn refusal(text: &str) -> Refusal {
         parse_strict(text.as_bytes()).expect_err(text).refusal
@@ -277,7 +337,8 @@ mod tests {
         let error = parse_strict(b"[1,\n NaN]").expect_err("no number");
         assert_eq!(error.place, Place { line: 2, column: 2 });
         let error = parse_strict(b"[1,\n\"\xff\"]").expect_err("no UTF-8");
-        assert_eq!(error, StrictError { refusal: Refusal::NotUtf8, place: Place { line: 2, column: 2 } });
+        let place = Place { line: 2, column: 2 };
+        assert_eq!(error, StrictError { refusal: Refusal::NotUtf8, place, path: String::new() });
     }
 
     #[test]

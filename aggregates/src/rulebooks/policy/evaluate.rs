@@ -7,22 +7,22 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::values::{is_filled, order, same_type, text_weight, weight};
-use super::{CalculationName, Comparison, Facts, MAX_STEPS, Node, Operand, Truth};
+use super::{CalculationName, Comparison, Facts, Node, Operand, Truth};
 use crate::rulebooks::bands::Grade;
 use crate::rulebooks::path::{Path, length};
 
 pub(super) fn truth(node: &Node, facts: &Facts<'_>) -> Truth {
-    let steps = Cell::new(MAX_STEPS);
+    let steps = Cell::new(facts.steps);
     Scope { facts, element: None, steps: &steps }.truth(node)
 }
 
 pub(super) fn grade(node: &Node, facts: &Facts<'_>) -> Option<Grade> {
-    let steps = Cell::new(MAX_STEPS);
+    let steps = Cell::new(facts.steps);
     Scope { facts, element: None, steps: &steps }.grade(node)
 }
 
 pub(super) fn lone_operand(operand: &Operand, facts: &Facts<'_>) -> Option<Value> {
-    let steps = Cell::new(MAX_STEPS);
+    let steps = Cell::new(facts.steps);
     Scope { facts, element: None, steps: &steps }.value(operand).map(Cow::into_owned)
 }
 
@@ -143,9 +143,10 @@ impl Scope<'_> {
     /// The result of the calculation meant. Several of them count only if they agree: taking the first would
     /// let a favourable result hide the real one behind it.
     fn calculated(&self, name: &CalculationName) -> Option<f64> {
+        // Each name is spelled out to be compared.
+        self.spend(self.facts.calculations.len() as u64 * (8 + name.aliases.len() as u64))?;
         let mut results = self.facts.calculations.iter().filter(|found| name.matches(&found.name));
         let first = results.next()?.result?;
-        self.spend(self.facts.calculations.len() as u64)?;
         results.all(|other| other.result == Some(first)).then_some(first)
     }
 

@@ -90,7 +90,8 @@ impl<'v, 'p> Entries<'v, 'p> {
     fn only(&self, required: &[&str], optional: &[&str]) -> Result<(), PolicyError> {
         let allowed = || [required, optional].concat().join(", ");
         if let Some(key) = self.entries.keys().find(|key| !required.iter().chain(optional).any(|known| known == key)) {
-            return Err(self.place.error(format!("unknown key '{key}'; allowed are {}", allowed())));
+            let place = self.place.below(Step::Key(key));
+            return Err(place.error(format!("unknown key '{key}'; allowed are {}", allowed())));
         }
         match required.iter().find(|key| !self.entries.contains_key(**key)) {
             Some(key) => Err(self.place.error(format!("the key '{key}' is missing; allowed are {}", allowed()))),
@@ -123,7 +124,7 @@ fn node(value: &Value, place: &Place<'_>) -> Result<Node, PolicyError> {
     let expected = || place.error("expected a condition: an object with the key 'op'");
     let of = Entries { entries: value.as_object().ok_or_else(expected)?, place };
     let op = of.entries.get("op").ok_or_else(expected)?;
-    let unknown = || place.error(format!("unknown op {op}; allowed are {OPERATIONS}"));
+    let unknown = || place.below(Step::Key("op")).error(format!("unknown op {op}; allowed are {OPERATIONS}"));
     let op = op.as_str().ok_or_else(unknown)?;
     if let Some((comparison, _)) = Comparison::ALL.into_iter().find(|(_, symbol)| *symbol == op) {
         of.only(&["op", "left", "right"], &[])?;

@@ -14,7 +14,7 @@ fn refusal(value: Value) -> String {
 
 /// The truth of a condition over a submission alone.
 fn over(submission: &Value, condition: Value) -> Truth {
-    let facts = Facts { submission, calculations: &[], inputs: &Value::Null, evidence_texts: &[] };
+    let facts = Facts { submission, calculations: &[], inputs: &Value::Null, evidence_texts: &[], steps: MAX_STEPS };
     node(condition).evaluate(&facts)
 }
 
@@ -110,6 +110,7 @@ fn a_gate_finds_its_calculation_by_name_or_alias() {
             calculations: &calculations,
             inputs: &Value::Null,
             evidence_texts: &[],
+            steps: MAX_STEPS,
         })
     };
     assert_eq!(judged(&[("ltv", Some(0.7)), ("dscr", Some(1.303))]), True);
@@ -127,7 +128,13 @@ fn approx_grades_a_whole_rule() {
         let mut rule = json!({"op": "approx", "left": {"field": "stated"}, "right": 100_000});
         rule.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         let submission = json!({"stated": stated});
-        let facts = Facts { submission: &submission, calculations: &[], inputs: &Value::Null, evidence_texts: &[] };
+        let facts = Facts {
+            submission: &submission,
+            calculations: &[],
+            inputs: &Value::Null,
+            evidence_texts: &[],
+            steps: MAX_STEPS,
+        };
         let rule = node(rule);
         (rule.grade(&facts), rule.evaluate(&facts))
     };
@@ -142,6 +149,7 @@ fn approx_grades_a_whole_rule() {
             calculations: &[],
             inputs: &Value::Null,
             evidence_texts: &[],
+            steps: MAX_STEPS,
         }),
         None
     );
@@ -188,7 +196,13 @@ fn quantifiers_look_at_elements() {
             "then": {"op": "==", "left": {"field": "@.article"}, "right": {"field": "@@.article"}}}}}));
     for (article, truth) in [("6", True), ("7", False)] {
         let inputs = json!({"checklist": [{"requirement": "b", "article": article}]});
-        let facts = Facts { submission: &submission, calculations: &[], inputs: &inputs, evidence_texts: &[] };
+        let facts = Facts {
+            submission: &submission,
+            calculations: &[],
+            inputs: &inputs,
+            evidence_texts: &[],
+            steps: MAX_STEPS,
+        };
         assert_eq!(paired.evaluate(&facts), truth);
     }
 }
@@ -244,7 +258,13 @@ fn texts_and_quotations() {
             Some(field) => json!({"op": "quoted_in_evidence", "array": array, "field": field}),
             None => json!({"op": "quoted_in_evidence", "array": array}),
         };
-        let facts = Facts { submission: &submission, calculations: &[], inputs: &Value::Null, evidence_texts: texts };
+        let facts = Facts {
+            submission: &submission,
+            calculations: &[],
+            inputs: &Value::Null,
+            evidence_texts: texts,
+            steps: MAX_STEPS,
+        };
         node(rule).evaluate(&facts)
     };
     let texts = ["Other.", "In 2025 the gross rent\twas 5 percent."];
@@ -268,13 +288,13 @@ fn presence_tells_null_from_missing() {
 fn what_cannot_be_executed_is_refused_with_its_place() {
     let cases = [
         (json!("x"), "rule: expected a condition: an object with the key 'op'"),
-        (json!({"op": "xor"}), "rule: unknown op \"xor\"; allowed are ==, !="),
-        (json!({"op": 1}), "rule: unknown op 1;"),
+        (json!({"op": "xor"}), "rule.op: unknown op \"xor\"; allowed are ==, !="),
+        (json!({"op": 1}), "rule.op: unknown op 1;"),
         (json!({"op": "==", "left": 1}), "rule: the key 'right' is missing; allowed are op, left, right"),
-        (json!({"op": "not", "term": of(True), "x": 1}), "rule: unknown key 'x'; allowed are op, term"),
+        (json!({"op": "not", "term": of(True), "x": 1}), "rule.x: unknown key 'x'; allowed are op, term"),
         (json!({"op": "and", "terms": [of(True), 5]}), "rule.terms[1]: expected a condition"),
         (json!({"op": "==", "left": {"fields": "a"}, "right": 1}), "rule.left: expected a literal or an object"),
-        (json!({"op": "==", "left": {"field": "a", "len": "b"}, "right": 1}), "rule.left: unknown key 'len'"),
+        (json!({"op": "==", "left": {"field": "a", "len": "b"}, "right": 1}), "rule.left.len: unknown key 'len'"),
         (json!({"op": "==", "left": {"field": "a["}, "right": 1}), "rule.left.field: expected an index or '*'"),
         (json!({"op": "==", "left": {"field": "@.a"}, "right": 1}), "rule.left.field: '@.a' looks 1 quantifiers"),
         (json!({"op": "==", "left": {"input": "@"}, "right": 1}), "rule.left.input: '@' looks 1"),
@@ -300,7 +320,7 @@ fn what_cannot_be_executed_is_refused_with_its_place() {
         assert!(message.starts_with(start), "{rule}: {message}");
     }
     let through_serde = serde_json::from_value::<Node>(json!({"op": "nor"})).unwrap_err().to_string();
-    assert!(through_serde.starts_with("rule: unknown op \"nor\""), "{through_serde}");
+    assert!(through_serde.starts_with("rule.op: unknown op \"nor\""), "{through_serde}");
 }
 
 #[test]
@@ -406,8 +426,7 @@ proptest! {
                 submission: &submission,
                 calculations: &calculations,
                 inputs: &inputs,
-                evidence_texts: &["a b"],
-            };
+                evidence_texts: &["a b"], steps: MAX_STEPS };
             prop_assert_eq!(again.evaluate(&facts), read.evaluate(&facts));
         }
     }

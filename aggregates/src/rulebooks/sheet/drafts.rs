@@ -1,63 +1,46 @@
 //! A sheet as it is written: the shapes of the file, before anything in it is checked against the rest.
 
-use super::rules::{Example, JsonType};
+use super::{
+    rules::{Example, JsonType},
+    values,
+};
 use crate::rulebooks::{
     bands::Bands,
     formula::Formula,
     path::Path,
-    policy::Node,
     vocabulary::{CapabilityTier, CheckCategory, CheckKind, Lane, RuleSeverity},
 };
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The sheet itself. Where a field cannot be read, something stands in for it, so that what is wrong with the others is
+/// found as well.
 pub(super) struct Draft {
-    #[serde(rename = "$schema")]
-    _schema: Option<String>,
-    pub(super) slug: String,
-    pub(super) name: String,
-    pub(super) version: String,
+    pub(super) slug: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) version: Option<String>,
     pub(super) lane: Lane,
-    pub(super) summary: String,
-    pub(super) purpose: String,
-    pub(super) assignment_instructions: String,
+    pub(super) summary: Option<String>,
+    pub(super) purpose: Option<String>,
+    pub(super) assignment_instructions: Option<String>,
     pub(super) required_inputs: Vec<String>,
     pub(super) expected_outputs: Vec<String>,
     pub(super) audit_checks: Vec<Value>,
-    #[serde(default = "eighty")]
     pub(super) pass_threshold: u8,
-    #[serde(default = "sixty")]
     pub(super) fail_threshold: u8,
     pub(super) min_capability_tier: Option<CapabilityTier>,
     pub(super) eval_spec: Option<SpecDraft>,
 }
 
-const fn eighty() -> u8 {
-    80
-}
-
-const fn sixty() -> u8 {
-    60
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Its executable part.
 pub(super) struct SpecDraft {
     pub(super) required_output_schema: Option<Value>,
-    #[serde(default)]
     pub(super) deterministic_checks: Vec<Value>,
-    #[serde(default)]
     pub(super) math_checks: Vec<Value>,
-    #[serde(default)]
     pub(super) evidence_checks: Vec<Value>,
-    #[serde(default)]
     pub(super) rules: Vec<Value>,
-    #[serde(default)]
     pub(super) penalty: Bands,
-    #[serde(default)]
     pub(super) free_calculations: Vec<String>,
 }
 
@@ -132,10 +115,17 @@ pub(super) struct EvidenceDraft {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PolicyDraft {
-    pub(super) assert: Node,
+    pub(super) assert: Value,
 }
 
 impl SpecDraft {
+    /// How many parts the rules have, the names in formulas among them.
+    pub(super) fn weight(&self) -> usize {
+        let rules = [&self.deterministic_checks, &self.math_checks, &self.evidence_checks, &self.rules];
+        let formulas = self.math_checks.iter().filter_map(|check| check.get("formula")?.as_str());
+        rules.into_iter().flatten().map(values).sum::<usize>() + formulas.map(str::len).sum::<usize>()
+    }
+
     pub(super) fn rules(&self) -> usize {
         self.deterministic_checks.len() + self.math_checks.len() + self.evidence_checks.len() + self.rules.len()
     }

@@ -14,12 +14,22 @@ const DATA: [&str; 4] = ["const", "enum", "default", "examples"];
 const NAMED: [&str; 5] = ["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"];
 /// How many references may lead from one to the next.
 const MAX_CHAIN: usize = 64;
+/// How many patterns a schema may have, once every reference in it is followed.
+const MAX_PATTERNS: usize = 200;
+/// How many characters one may have.
+const MAX_PATTERN: usize = 500;
+/// How many bytes one may take compiled: some thousand states, through which every character of a text may have to go.
+const PATTERN_BYTES: usize = 256 << 10;
+/// How many `unevaluated…` may lie within one another: each looks again at all that the ones within it have looked at.
+const MAX_UNEVALUATED: usize = 2;
 
 /// A compiled schema with the text that it was compiled from.
 #[derive(Clone, Debug)]
 pub(crate) struct OutputSchema {
     source: Value,
     validator: Arc<Validator>,
+    weight: usize,
+    states: usize,
 }
 
 impl PartialEq for OutputSchema {
@@ -57,6 +67,14 @@ pub(crate) enum SchemaError {
         "has references more than {MAX_CHAIN} deep or more than {MAX_PARTS} parts when its references are followed"
     )]
     TooLarge,
+    /// Too many patterns, or one that is too long.
+    #[error(
+        "has more than {MAX_PATTERNS} patterns when its references are followed, or one of more than {MAX_PATTERN} characters"
+    )]
+    Patterns,
+    /// `unevaluated…` within `unevaluated…`.
+    #[error("has `unevaluatedProperties` or `unevaluatedItems` more than {MAX_UNEVALUATED} within one another")]
+    Unevaluated,
 }
 
 impl OutputSchema {
@@ -69,16 +87,30 @@ impl OutputSchema {
         if let Some(dialect) = source.get("$schema").filter(|dialect| dialect.as_str() != Some(DIALECT)) {
             return Err(SchemaError::Dialect(dialect.to_string()));
         }
-        Walk { root: &source, followed: Vec::new(), parts: 0 }.visit(&source)?;
+        let mut walk =
+            Walk { root: &source, followed: vec![], parts: 0, data: 0, patterns: 0, states: 0, unevaluated: 0 };
+        walk.visit(&source)?;
+        let (weight, states) = (walk.parts + walk.data, walk.states);
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .offline()
             .should_validate_formats(true)
             .should_ignore_unknown_formats(false)
-            .with_pattern_options(PatternOptions::regex())
+            .with_pattern_options(PatternOptions::regex().size_limit(PATTERN_BYTES))
             .build(&source)
             .map_err(|error| SchemaError::Malformed(error.to_string()))?;
-        Ok(Self { source, validator: Arc::new(validator) })
+        Ok(Self { source, validator: Arc::new(validator), weight, states })
+    }
+
+    /// How many parts it has once every reference in it is followed, the values of `enum` and `const` among them: no part
+    /// of a submission is looked at more often.
+    pub(crate) const fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// How many states its patterns have, about: no character of a submission is looked at more often by them.
+    pub(crate) const fn states(&self) -> usize {
+        self.states
     }
 
     /// The schema as it was written.
@@ -97,6 +129,12 @@ struct Walk<'s> {
     root: &'s Value,
     followed: Vec<&'s str>,
     parts: usize,
+    /// How many values stand in `enum`, `const` and the like.
+    data: usize,
+    patterns: usize,
+    states: usize,
+    /// How many `unevaluated…` enclose the place.
+    unevaluated: usize,
 }
 
 impl<'s> Walk<'s> {
@@ -108,6 +146,11 @@ impl<'s> Walk<'s> {
         match schema {
             Value::Array(schemas) => schemas.iter().try_for_each(|schema| self.visit(schema)),
             Value::Object(keywords) => {
+                let looks_again = keywords.keys().any(|keyword| keyword.starts_with("unevaluated"));
+                self.unevaluated += usize::from(looks_again);
+                if self.unevaluated > MAX_UNEVALUATED {
+                    return Err(SchemaError::Unevaluated);
+                }
                 for (keyword, value) in keywords {
                     match (keyword.as_str(), value) {
                         ("$id", Value::String(_)) => return Err(SchemaError::Keyword("$id")),
@@ -115,17 +158,29 @@ impl<'s> Walk<'s> {
                         ("$dynamicAnchor", Value::String(_)) => return Err(SchemaError::Keyword("$dynamicAnchor")),
                         ("$dynamicRef", Value::String(_)) => return Err(SchemaError::Keyword("$dynamicRef")),
                         ("$ref", Value::String(reference)) => self.follow(reference)?,
-                        (data, _) if DATA.contains(&data) => {}
+                        ("pattern", Value::String(pattern)) => self.pattern(pattern)?,
+                        (data, _) if DATA.contains(&data) => self.data += values(value),
                         (named, Value::Object(schemas)) if NAMED.contains(&named) => {
+                            if named == "patternProperties" {
+                                schemas.keys().try_for_each(|pattern| self.pattern(pattern))?;
+                            }
                             schemas.values().try_for_each(|schema| self.visit(schema))?;
                         }
                         _ => self.visit(value)?,
                     }
                 }
+                self.unevaluated -= usize::from(looks_again);
                 Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    fn pattern(&mut self, pattern: &str) -> Result<(), SchemaError> {
+        self.patterns += 1;
+        self.states += states(pattern);
+        let is_fair = self.patterns <= MAX_PATTERNS && pattern.chars().count() <= MAX_PATTERN;
+        if is_fair { Ok(()) } else { Err(SchemaError::Patterns) }
     }
 
     fn follow(&mut self, reference: &'s str) -> Result<(), SchemaError> {
@@ -143,6 +198,25 @@ impl<'s> Walk<'s> {
         self.visit(target)?;
         self.followed.pop();
         Ok(())
+    }
+}
+
+/// How many states a pattern has at most, about: one for each character, and all of them again for each repetition that
+/// is counted.
+fn states(pattern: &str) -> usize {
+    let counts = pattern.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    let greatest = |count: &str| count.split(',').filter_map(|bound| bound.trim().parse::<usize>().ok()).max();
+    let repeated: usize = counts.filter_map(greatest).sum();
+    pattern.len().saturating_mul(repeated.saturating_add(1))
+}
+
+/// How many parts a value has; a text counts one more for every 64 bytes.
+pub(crate) fn values(value: &Value) -> usize {
+    match value {
+        Value::Array(elements) => elements.iter().map(values).sum::<usize>() + 1,
+        Value::Object(entries) => entries.values().map(values).sum::<usize>() + 1,
+        Value::String(text) => 1 + text.len() / 64,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
     }
 }
 
@@ -186,6 +260,28 @@ mod tests {
         definitions.insert("d40".into(), json!({}));
         let schema = json!({"type": "object", "$ref": "#/$defs/d0", "$defs": definitions});
         assert_eq!(OutputSchema::compile(schema).map(|_| ()), Err(SchemaError::TooLarge));
+    }
+
+    #[test]
+    fn what_would_take_long_to_match_or_looks_again_and_again_is_refused() {
+        let with = |property: Value| {
+            OutputSchema::compile(json!({"type": "object", "properties": {"a": property}})).map(|_| ())
+        };
+        assert_eq!(with(json!({"pattern": "^[A-Z]{3}-[0-9]{1,9}$"})), Ok(()));
+        assert_eq!(with(json!({"pattern": r"^[\p{L} '-]{1,40}$"})), Ok(()));
+        assert_eq!(with(json!({"pattern": "a".repeat(501)})), Err(SchemaError::Patterns));
+        assert_eq!(with(json!({"allOf": vec![json!({"pattern": "a"}); 201]})), Err(SchemaError::Patterns));
+        let named: serde_json::Map<String, Value> = (0..201).map(|n| (format!("^a{n}"), json!(true))).collect();
+        assert_eq!(with(json!({"patternProperties": named})), Err(SchemaError::Patterns));
+        for blown_up in ["((a{1000}){1000}){1000}", r"^(\w{1,400}x){1,400}$", "(?=a)b", r"(a)\1", "("] {
+            assert!(matches!(with(json!({"pattern": blown_up})), Err(SchemaError::Malformed(_))), "{blown_up}");
+        }
+        let within = |depth: usize| {
+            (0..depth)
+                .fold(json!({"type": "object"}), |inner, _| json!({"allOf": [inner], "unevaluatedProperties": false}))
+        };
+        assert_eq!(with(within(2)), Ok(()));
+        assert_eq!(with(within(3)), Err(SchemaError::Unevaluated));
     }
 
     #[test]

@@ -12,8 +12,9 @@ use super::{
 use crate::{
     rulebooks::{
         formula::{self, Formula},
-        policy::CalculationName,
-        vocabulary::{CheckCategory, CheckKind, RuleSeverity},
+        policy::{CalculationName, Node},
+        version::Version,
+        vocabulary::{CapabilityTier, CheckCategory, CheckKind, Lane, RuleSeverity},
     },
     runs::audit::text_rules::TextRule,
 };
@@ -22,6 +23,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The thresholds where a sheet says nothing.
+const PASS_THRESHOLD: u8 = 80;
+const FAIL_THRESHOLD: u8 = 60;
 /// The longest file, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 /// Keys that the referee gives its own checks.
@@ -41,6 +45,21 @@ struct Reader {
     problems: Vec<Problem>,
     /// The keys taken so far.
     keys: BTreeSet<String>,
+}
+
+/// The fields of an object that are still to be read.
+struct Fields {
+    /// The object's place in the file.
+    within: &'static str,
+    entries: Map<String, Value>,
+    /// The names asked for so far.
+    allowed: Vec<&'static str>,
+}
+
+impl Fields {
+    fn path(&self, name: &str) -> String {
+        if self.within.is_empty() { name.to_owned() } else { format!("{}.{name}", self.within) }
+    }
 }
 
 impl Reader {
@@ -66,6 +85,69 @@ impl Reader {
         }
     }
 
+    /// A field of an object; nothing where it is left out, and a problem where it cannot be read.
+    fn field<T: DeserializeOwned>(&mut self, of: &mut Fields, name: &'static str) -> Option<T> {
+        of.allowed.push(name);
+        let value = of.entries.remove(name)?;
+        self.typed(&of.path(name), value)
+    }
+
+    /// A field that must be there.
+    fn needed<T: DeserializeOwned>(&mut self, of: &mut Fields, name: &'static str) -> Option<T> {
+        if !of.entries.contains_key(name) {
+            self.problem(&of.path(name), format!("the field `{name}` is missing"));
+        }
+        self.field(of, name)
+    }
+
+    /// What is left over once every field was asked for.
+    fn nothing_else(&mut self, of: &Fields) {
+        for name in of.entries.keys() {
+            self.problem(&of.path(name), format!("unknown field `{name}`; allowed are {}", of.allowed.join(", ")));
+        }
+    }
+
+    fn draft(&mut self, entries: Map<String, Value>) -> Draft {
+        let of = &mut Fields { within: "", entries, allowed: vec![] };
+        let draft = Draft {
+            slug: self.needed(of, "slug"),
+            name: self.needed(of, "name"),
+            version: self.needed(of, "version"),
+            lane: self.needed(of, "lane").unwrap_or(Lane::Other),
+            summary: self.needed(of, "summary"),
+            purpose: self.needed(of, "purpose"),
+            assignment_instructions: self.needed(of, "assignment_instructions"),
+            required_inputs: self.needed(of, "required_inputs").unwrap_or_default(),
+            expected_outputs: self.needed(of, "expected_outputs").unwrap_or_default(),
+            audit_checks: self.needed(of, "audit_checks").unwrap_or_default(),
+            pass_threshold: self.field::<Option<u8>>(of, "pass_threshold").flatten().unwrap_or(PASS_THRESHOLD),
+            fail_threshold: self.field::<Option<u8>>(of, "fail_threshold").flatten().unwrap_or(FAIL_THRESHOLD),
+            min_capability_tier: self.field::<Option<CapabilityTier>>(of, "min_capability_tier").flatten(),
+            eval_spec: self
+                .field::<Option<Map<String, Value>>>(of, "eval_spec")
+                .flatten()
+                .map(|entries| self.spec_draft(entries)),
+        };
+        self.field::<Option<String>>(of, "$schema");
+        self.nothing_else(of);
+        draft
+    }
+
+    fn spec_draft(&mut self, entries: Map<String, Value>) -> SpecDraft {
+        let of = &mut Fields { within: "eval_spec", entries, allowed: vec![] };
+        let draft = SpecDraft {
+            required_output_schema: self.field::<Option<Value>>(of, "required_output_schema").flatten(),
+            deterministic_checks: self.field(of, "deterministic_checks").unwrap_or_default(),
+            math_checks: self.field(of, "math_checks").unwrap_or_default(),
+            evidence_checks: self.field(of, "evidence_checks").unwrap_or_default(),
+            rules: self.field(of, "rules").unwrap_or_default(),
+            penalty: self.field(of, "penalty").unwrap_or_default(),
+            free_calculations: self.field(of, "free_calculations").unwrap_or_default(),
+        };
+        self.nothing_else(of);
+        draft
+    }
+
     fn sheet(&mut self, bytes: &[u8]) -> Option<Sheet> {
         if bytes.len() > MAX_BYTES {
             self.problem("", format!("the file has {} bytes; {MAX_BYTES} are allowed", bytes.len()));
@@ -74,11 +156,16 @@ impl Reader {
         let value = match parse_strict(bytes) {
             Ok(value) => value,
             Err(error) => {
-                self.problem("", error);
+                let message = format!("{} (at {})", error.refusal, error.place);
+                self.problem(&error.path, message);
                 return None;
             }
         };
-        let draft: Draft = self.typed("", value)?;
+        let Value::Object(entries) = value else {
+            self.problem("", "a flight sheet is one JSON object");
+            return None;
+        };
+        let draft = self.draft(entries);
         let rules = draft.audit_checks.len() + draft.eval_spec.as_ref().map_or(0, SpecDraft::rules);
         if rules > MAX_RULES {
             self.problem("", format!("the sheet has {rules} rules; {MAX_RULES} are allowed"));
@@ -90,17 +177,18 @@ impl Reader {
             self.problem("audit_checks", "the sheet has no rule; one at least is needed");
         }
         let judges_json = draft.eval_spec.is_some();
+        let weight = draft.eval_spec.as_ref().map_or(0, SpecDraft::weight);
         let (spec, output_schema) = draft.eval_spec.map(|spec| self.spec(spec, &listed)).unwrap_or_default();
         let eval_spec = judges_json.then_some(spec);
         self.every_auto_rule_is_known(&listed);
         Some(Sheet {
-            slug: draft.slug,
-            name: draft.name,
-            version: draft.version,
+            slug: draft.slug?,
+            name: draft.name?,
+            version: draft.version?,
             lane: draft.lane,
-            summary: draft.summary,
-            purpose: draft.purpose,
-            assignment_instructions: draft.assignment_instructions,
+            summary: draft.summary?,
+            purpose: draft.purpose?,
+            assignment_instructions: draft.assignment_instructions?,
             required_inputs: draft.required_inputs,
             expected_outputs: draft.expected_outputs,
             audit_checks: listed,
@@ -110,12 +198,13 @@ impl Reader {
             required_output_schema: output_schema.as_ref().map(|schema| schema.source().clone()),
             eval_spec,
             output_schema,
+            weight,
             content_sha256: sha256(bytes),
         })
     }
 
     fn texts(&mut self, draft: &Draft) {
-        if !is_slug(&draft.slug) {
+        if draft.slug.as_ref().is_some_and(|slug| !is_slug(slug)) {
             self.problem(
                 "slug",
                 "must be 1 to 80 characters: lower-case letters and digits, in words joined by one `_` or `-`",
@@ -123,12 +212,14 @@ impl Reader {
         }
         for (path, text, longest) in [
             ("name", &draft.name, 200),
-            ("version", &draft.version, 40),
             ("summary", &draft.summary, 500),
             ("purpose", &draft.purpose, 4_000),
             ("assignment_instructions", &draft.assignment_instructions, 20_000),
         ] {
-            self.text(path, text, longest);
+            text.iter().for_each(|text| self.text(path, text, longest));
+        }
+        if let Some(Err(error)) = draft.version.as_ref().map(|version| version.parse::<Version>()) {
+            self.problem("version", error);
         }
         for (name, list) in [("required_inputs", &draft.required_inputs), ("expected_outputs", &draft.expected_outputs)]
         {
@@ -212,6 +303,10 @@ impl Reader {
             }
         });
         let mut spec = EvalSpec { penalty: draft.penalty, ..EvalSpec::default() };
+        if draft.free_calculations.len() > MAX_RULES {
+            let message = format!("{} names; {MAX_RULES} are allowed", draft.free_calculations.len());
+            self.problem("eval_spec.free_calculations", message);
+        }
         for (place, name) in draft.free_calculations.into_iter().enumerate() {
             let name = self.calculation(&format!("eval_spec.free_calculations[{place}]"), name, Vec::new());
             spec.free_calculations.extend(name);
@@ -242,7 +337,14 @@ impl Reader {
             if let Some((heading, draft)) =
                 self.entry::<PolicyDraft>(&path, &format!("rule_{}", place + 1), CheckCategory::Policy, entry, listed)
             {
-                spec.rules.push(PolicyRule { heading, condition: draft.assert });
+                match Node::read(&draft.assert) {
+                    Ok(condition) => spec.rules.push(PolicyRule { heading, condition }),
+                    Err(error) => {
+                        let within = error.place.strip_prefix("rule").unwrap_or_default();
+                        let message = format!("the rule `{}` cannot be executed: {}", heading.key, error.message);
+                        self.problem(&format!("{path}.assert{within}"), message);
+                    }
+                }
             }
         }
         (spec, schema)
@@ -383,19 +485,55 @@ impl Reader {
     }
 
     fn math_checks_refer_to_each_other(&mut self, checks: &[MathCheck]) {
+        let places: BTreeMap<&str, usize> =
+            checks.iter().enumerate().map(|(place, check)| (check.heading.key.as_str(), place)).collect();
+        let mut sources: Vec<Vec<usize>> = Vec::with_capacity(checks.len());
         for check in checks {
+            let mut from = Vec::new();
             for source in check.inputs.values() {
                 let KnownFrom::MathCheck(other) = &source.known_from else { continue };
-                let known = checks.iter().any(|check| check.heading.key == *other);
-                if !known || *other == check.heading.key {
-                    let message = format!(
-                        "the rule `{}` takes an input from `{other}`, which is no other math check",
-                        check.heading.key
-                    );
-                    self.problem("eval_spec.math_checks", message);
+                match places.get(other.as_str()) {
+                    Some(place) if *other != check.heading.key => from.push(*place),
+                    _ => {
+                        let key = &check.heading.key;
+                        let message =
+                            format!("the rule `{key}` takes an input from `{other}`, which is no other math check");
+                        self.problem("eval_spec.math_checks", message);
+                    }
                 }
             }
+            sources.push(from);
         }
+        if let Some(circle) = circle(&sources) {
+            let keys: Vec<String> = circle.iter().map(|place| format!("`{}`", checks[*place].heading.key)).collect();
+            let message = format!("these rules take their inputs from each other in a circle: {}", keys.join(", "));
+            self.problem("eval_spec.math_checks", message);
+        }
+    }
+}
+
+/// Some of those that can be reached from themselves, if there are any: what is left once whatever only leads to an end
+/// is taken away.
+fn circle(sources: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let mut left: BTreeSet<usize> = (0..sources.len()).collect();
+    loop {
+        let ends: Vec<usize> =
+            left.iter().copied().filter(|place| sources[*place].iter().all(|from| !left.contains(from))).collect();
+        if ends.is_empty() {
+            break;
+        }
+        ends.iter().for_each(|end| {
+            left.remove(end);
+        });
+    }
+    // From anything that is left one comes to a circle; walk until a place comes twice.
+    let mut walk = vec![*left.first()?];
+    loop {
+        let next = walk.last().and_then(|last| sources[*last].iter().find(|from| left.contains(from)))?;
+        if let Some(start) = walk.iter().position(|place| place == next) {
+            return Some(walk.split_off(start));
+        }
+        walk.push(*next);
     }
 }
 

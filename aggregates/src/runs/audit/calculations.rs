@@ -11,6 +11,7 @@ use crate::rulebooks::{
     vocabulary::{CheckCategory, TierLevel},
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// How many calculations of a submission are judged; one more is a flag.
 const MAX: usize = 1_000;
@@ -29,6 +30,8 @@ pub(super) struct Calculation<'s> {
 pub(super) struct Parts<'s> {
     pub(super) formula: &'s str,
     pub(super) inputs: Vec<(&'s str, f64)>,
+    /// The same by their normalised names, the first of each; they are looked up often.
+    by_name: BTreeMap<String, f64>,
     pub(super) result: f64,
     pub(super) units: Option<&'s str>,
 }
@@ -98,10 +101,7 @@ impl<'s> Calculations<'s> {
 impl Parts<'_> {
     /// The value stated under the first of these normalised names that is used.
     pub(super) fn input(&self, names: &[String]) -> Option<f64> {
-        names.iter().find_map(|name| {
-            let mut stated = self.inputs.iter().filter(|(written, _)| formula::normalise(written) == *name);
-            stated.next().map(|(_, value)| *value)
-        })
+        names.iter().find_map(|name| self.by_name.get(name).copied())
     }
 }
 
@@ -124,12 +124,16 @@ fn parts(element: &Value) -> Result<Parts<'_>, String> {
             value.as_f64().ok_or_else(|| format!("the input {} is {}, not a number", excerpt(name), shown(value)));
         number.map(|number| (name.as_str(), number))
     });
-    let inputs = inputs.collect::<Result<_, _>>()?;
+    let inputs: Vec<(&str, f64)> = inputs.collect::<Result<_, _>>()?;
+    let mut by_name = BTreeMap::new();
+    for (name, value) in &inputs {
+        by_name.entry(formula::normalise(name)).or_insert(*value);
+    }
     let result = element.get("result").and_then(Value::as_f64).ok_or_else(|| wrong("result", "a number"))?;
     let units = match element.get("units") {
         None | Some(Value::Null) => None,
         Some(Value::String(units)) => Some(units.as_str()),
         Some(_) => return Err(wrong("units", "a text")),
     };
-    Ok(Parts { formula, inputs, result, units })
+    Ok(Parts { formula, inputs, by_name, result, units })
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Outcome,
-    judgement::{Judgement, Miss, outcome, some_of},
+    judgement::{Judgement, Miss, first_of, outcome},
 };
 use crate::rulebooks::{sheet::rules::EvidenceCheck, vocabulary::TierLevel};
 use serde_json::Value;
@@ -22,18 +22,14 @@ fn sourced(check: &EvidenceCheck, elements: &[Value]) -> Judgement {
         let found = check.field.resolve(element);
         found.as_deref().and_then(Value::as_str).is_some_and(|source| !source.trim().is_empty())
     };
-    let unsourced: Vec<String> = elements
-        .iter()
-        .enumerate()
-        .filter(|(_, element)| !names_one(element))
-        .map(|(place, _)| format!("{}[{place}]", check.array))
-        .collect();
-    let Some(first) = unsourced.first() else {
+    let unsourced = || elements.iter().enumerate().filter(|(_, element)| !names_one(element));
+    let named = |(place, _): (usize, &Value)| format!("{}[{place}]", check.array);
+    let Some(first) = unsourced().next().map(named) else {
         return Judgement::Pass(Some(format!("{} of {0} elements name their source", elements.len())));
     };
     let found = format!("{first} with nothing in {}", check.field);
     let miss = Miss::of(
-        format!("without {}: {}", check.field, some_of(&unsourced)),
+        format!("without {}: {}", check.field, first_of(unsourced(), named)),
         format!("a text in {} of every element of {}", check.field, check.array),
         found,
     );

@@ -139,3 +139,12 @@ pub(super) fn some_of(things: &[String]) -> String {
         Some(more) => format!("{named}; and {more} more"),
     }
 }
+
+/// The same for things that may be many: only those that are named are put into words.
+pub(super) fn first_of<T>(mut things: impl Iterator<Item = T>, in_words: impl Fn(T) -> String) -> String {
+    let named: Vec<String> = things.by_ref().take(NAMED).map(in_words).collect();
+    match things.count() {
+        0 => named.join("; "),
+        more => format!("{}; and {more} more", named.join("; ")),
+    }
+}

@@ -1,14 +1,15 @@
 //! The families structure and schema: whether the submission is there and has the shape asked for.
 
 use super::{
-    Outcome,
-    judgement::{Judgement, Miss, cut, excerpt, outcome, shown, some_of},
+    Outcome, Work,
+    judgement::{Judgement, Miss, cut, excerpt, first_of, outcome, shown, some_of},
     reserved,
 };
 use crate::rulebooks::{
     sheet::{
         OutputSchema,
         rules::{DeterministicCheck, JsonType, Test},
+        values,
     },
     vocabulary::{CheckCategory, RuleSeverity, TierLevel},
 };
@@ -16,19 +17,30 @@ use jsonschema::error::ValidationErrorKind;
 use proof::canonical::{MAX_DEPTH, parse_strict};
 use serde_json::Value;
 
+/// How many looks at values one audit may take.
+const MAX_LOOKS: usize = 500_000_000;
+/// How many steps of patterns it may take.
+const MAX_MATCHES: usize = 4_000_000_000;
 /// The most errors of one submission that are looked at.
 const MAX_ERRORS: usize = 1_000;
 /// The most characters of a schema's rule that are shown; it may list many values.
 const LONGEST_RULE: usize = 300;
 
-/// Whether the submission is an object, and the object. Without one, the flag is the whole audit.
-pub(super) fn json_valid(text: &str) -> (Outcome, Option<Value>) {
+/// Whether the submission is an object of a size that the sheet can be applied to, and the object. Without one, the flag
+/// is the whole audit.
+pub(super) fn json_valid(work: &Work<'_>) -> (Outcome, Option<Value>) {
     let mut heading = reserved("json_valid", "The submission is one JSON object", CheckCategory::Schema);
-    let problem = match parse_strict(text.as_bytes()) {
-        Ok(object @ Value::Object(_)) => {
-            let passed = outcome(&heading, Judgement::Pass(None), TierLevel::High);
-            return (passed, Some(object));
-        }
+    let problem = match parse_strict(work.output.as_bytes()) {
+        Ok(object @ Value::Object(_)) => match too_much(work, &object) {
+            None => return (outcome(&heading, Judgement::Pass(None), TierLevel::High), Some(object)),
+            Some(too_much) => {
+                heading.severity = Some(RuleSeverity::Critical);
+                let miss =
+                    Miss::of(too_much.clone(), "a submission of a size that the sheet can be applied to", too_much)
+                        .remedied_by("Submit less: leave out data that no rule of the sheet asks for.");
+                return (outcome(&heading, Judgement::Flag(miss), TierLevel::High), None);
+            }
+        },
         Ok(other) => format!("it is {}", shown(&other)),
         Err(error) => error.to_string(),
     };
@@ -37,6 +49,24 @@ pub(super) fn json_valid(text: &str) -> (Outcome, Option<Value>) {
     let miss = Miss::of(problem.clone(), expected, problem)
         .remedied_by("Submit the JSON object alone: no text around it, no code fence, no comments.");
     (outcome(&heading, Judgement::Flag(miss), TierLevel::High), None)
+}
+
+/// Why the submission is too large for this sheet, if it is: both are bounded, and still their product could take minutes.
+fn too_much(work: &Work<'_>, object: &Value) -> Option<String> {
+    let (weight, states) = (work.sheet.weight(), work.sheet.pattern_states());
+    let parts = values(object) + values(work.inputs);
+    if parts.saturating_mul(weight) > MAX_LOOKS {
+        return Some(format!(
+            "it and the run's inputs have {parts} values, and the sheet looks at each up to {weight} times; the product may be {MAX_LOOKS}"
+        ));
+    }
+    let bytes = work.output.len();
+    let is_much = bytes.saturating_mul(states) > MAX_MATCHES;
+    is_much.then(|| {
+        format!(
+            "it has {bytes} bytes, and the sheet's patterns about {states} states; the product may be {MAX_MATCHES}"
+        )
+    })
 }
 
 /// The schema's verdict in two checks: what is missing at the top or anywhere else, and everything else.
@@ -95,17 +125,14 @@ fn one(check: &DeterministicCheck, value: &Value) -> Judgement {
 }
 
 fn every(check: &DeterministicCheck, values: &[Value]) -> Judgement {
-    let misses: Vec<(usize, &Value, String)> = values
-        .iter()
-        .enumerate()
-        .filter_map(|(place, value)| check.test.misses(value).map(|miss| (place, value, miss)))
-        .collect();
-    match misses.first() {
+    let misses = || values.iter().enumerate().filter(|(_, value)| !check.test.holds(value));
+    match misses().next() {
         None => Judgement::Pass(None),
-        Some((_, value, _)) => {
-            let named: Vec<String> =
-                misses.iter().map(|(place, _, miss)| format!("number {}: {miss}", place + 1)).collect();
-            let detail = format!("at {}: {}", check.place, some_of(&named));
+        Some((_, value)) => {
+            let named = first_of(misses(), |(place, value)| {
+                format!("number {}: {}", place + 1, check.test.misses(value).unwrap_or_default())
+            });
+            let detail = format!("at {}: {named}", check.place);
             Judgement::Flag(Miss::of(detail, check.test.in_words(), shown(value)))
         }
     }
@@ -130,31 +157,43 @@ impl Test {
         }
     }
 
-    /// How the value misses it.
-    fn misses(&self, value: &Value) -> Option<String> {
-        let holds = match self {
+    /// Whether the value meets it.
+    fn holds(&self, value: &Value) -> bool {
+        match self {
             Self::OneOf(values) => values.iter().any(|allowed| same(allowed, value)),
             Self::Equals(wanted) => same(wanted, value),
             Self::Type(kind) => kind.is_of(value),
             Self::RequiredKeys(keys) => {
-                let Some(elements) = value.as_array() else { return Some("it is no array".to_owned()) };
-                let lacking: Vec<String> = elements
-                    .iter()
-                    .enumerate()
-                    .flat_map(|(place, element)| {
-                        let lacking = keys.iter().filter(|key| element.get(key.as_str()).is_none());
-                        lacking.map(move |key| format!("element {} lacks {key}", place + 1))
-                    })
-                    .take(MAX_ERRORS)
-                    .collect();
-                return if lacking.is_empty() { None } else { Some(some_of(&lacking)) };
+                value.as_array().is_some_and(|elements| lacking(keys, elements).next().is_none())
             }
             Self::Within { minimum, maximum } => value.as_f64().is_some_and(|number| {
                 minimum.is_none_or(|least| number >= least) && maximum.is_none_or(|greatest| number <= greatest)
             }),
-        };
-        if holds { None } else { Some(format!("{} is not {}", shown(value), self.in_words())) }
+        }
     }
+
+    /// How the value misses it.
+    fn misses(&self, value: &Value) -> Option<String> {
+        if self.holds(value) {
+            return None;
+        }
+        Some(match (self, value.as_array()) {
+            (Self::RequiredKeys(_), None) => "it is no array".to_owned(),
+            (Self::RequiredKeys(keys), Some(elements)) => {
+                let lacking = lacking(keys, elements).take(MAX_ERRORS);
+                first_of(lacking, |(place, key)| format!("element {} lacks {key}", place + 1))
+            }
+            _ => format!("{} is not {}", shown(value), self.in_words()),
+        })
+    }
+}
+
+/// The keys that elements lack, each with the place of the element.
+fn lacking<'v>(keys: &'v [String], elements: &'v [Value]) -> impl Iterator<Item = (usize, &'v String)> {
+    let of = |(place, element): (usize, &'v Value)| {
+        keys.iter().filter(move |key| element.get(key.as_str()).is_none()).map(move |key| (place, key))
+    };
+    elements.iter().enumerate().flat_map(of)
 }
 
 /// Equal as values: 1 and 1.0 are the same number.

@@ -352,3 +352,59 @@ proptest! {
         prop_assert!(!judge_with(&dscr(), &Value::Null, &output, &[]).is_empty());
     }
 }
+
+/// A sheet and a submission are each bounded; so is what the one takes to be applied to the other.
+#[test]
+fn what_would_take_minutes_is_one_flag() {
+    let checks: Vec<Value> = (0..900)
+        .map(|n| json!({"key": format!("c{n}"), "label": "c", "match_field": "a[*]", "expected_value": 1}))
+        .collect();
+    let many = sheet(json!({"deterministic_checks": checks}), json!([]));
+    let choices: Vec<u32> = (0..100_000).collect();
+    let listing = json!({"type": "object", "properties": {"a": {"items": {"enum": choices}}}});
+    let listing = sheet(json!({"required_output_schema": listing}), json!([]));
+    let matching = json!({"type": "object", "properties": {"a": {"items": {"pattern": "(x|y)*x(x|y){400}$"}}}});
+    let matching = sheet(json!({"required_output_schema": matching}), json!([]));
+    let numbers = format!("{{\"a\":[{}1]}}", "1,".repeat(500_000));
+    let text = format!("{{\"a\":[\"{}\"]}}", "xy".repeat(900_000));
+    for (sheet, output) in [(&many, &numbers), (&listing, &numbers), (&matching, &text)] {
+        let checks = judge_with(sheet, &json!({}), output, &[]);
+        assert_eq!(checks.len(), 1);
+        assert_eq!(came_to(&checks, "json_valid"), (FLAG, RuleSeverity::Critical));
+        let detail = checks[0].detail.as_deref().expect("a reason");
+        assert!(detail.contains("the product may be"), "{detail}");
+    }
+    // The inputs of a run count as well.
+    let inputs = json!({"a": vec![1; 500_000]});
+    assert_eq!(came_to(&judge_with(&many, &inputs, "{}", &[]), "json_valid").0, FLAG);
+    // Neither the sheet nor the submission is at fault alone.
+    assert_eq!(came_to(&judge(&many, json!({}), json!({"a": [1, 1]})), "c899").0, PASS);
+    assert!(judge_with(&dscr(), &json!({}), &numbers, &[]).len() > 1);
+}
+
+/// However many conditions there are, together they take no more steps than a few.
+#[test]
+fn many_dear_conditions_are_cut_short_together() {
+    let dear = json!({"op": "each", "array": "a", "term": {"op": "!=", "left": {"calc": "none"}, "right": 1}});
+    let rules: Vec<Value> = (0..200).map(|n| json!({"key": format!("r{n}"), "label": "r", "assert": dear})).collect();
+    let sheet = sheet(json!({"rules": rules}), json!([]));
+    let stated: Vec<Value> = (0..900).map(|n| calculation(&format!("c{n}"), "1", json!({}), json!(1))).collect();
+    let work = json!({"a": vec![1; 20_000], "calculations": stated});
+    let start = std::time::Instant::now();
+    let checks = judge(&sheet, json!({}), work);
+    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+    assert_eq!(came_to(&checks, "r0").0, CheckStatus::Skip);
+}
+
+#[test]
+fn calculations_that_rest_on_each_other_in_a_circle_are_flagged_as_not_verifiable() {
+    let work = stating(json!([
+        calculation("a", "b + 1", json!({}), json!(2)),
+        calculation("b", "a - 1", json!({}), json!(1)),
+    ]));
+    let checks = judge(&sheet(json!({}), json!([{"key": "c", "label": "c"}])), json!({}), work);
+    for key in ["math_1_a", "math_2_b"] {
+        assert_eq!(came_to(&checks, key), (FLAG, RuleSeverity::Mid));
+        assert!(find(&checks, key).detail.as_deref().is_some_and(|detail| detail.starts_with("not verifiable")));
+    }
+}

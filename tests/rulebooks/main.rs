@@ -1,7 +1,10 @@
-//! The library of flight sheets, and the API description.
+//! The library of flight sheets, organisations' own, and the API description.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod own;
+#[path = "../support/mod.rs"]
 mod support;
+mod trials;
 
 use std::{fs, path::Path};
 use support::*;
@@ -91,7 +94,7 @@ async fn a_run_is_opened_by_a_sheets_id_or_slug_and_pins_it(store: Store) {
 fn the_api_description_is_the_one_on_record() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_defendable")).arg("openapi").output().unwrap();
     assert!(output.status.success());
-    let on_record = include_bytes!("openapi.json");
+    let on_record = include_bytes!("../openapi.json");
     let parse = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
     let (now, then) = (parse(&output.stdout), parse(on_record));
     let shown = |document: &Value| serde_json::to_string_pretty(document).unwrap();
