@@ -9,6 +9,7 @@ mod connect;
 mod fresh;
 mod loading;
 mod ordinary;
+mod reacting;
 mod reading;
 mod rebuild;
 mod sql;
@@ -21,6 +22,7 @@ pub use appender::{
 pub use connect::{ConnectError, Target};
 pub use loading::{LoadError, Loaded, Replayed};
 pub use ordinary::ADDRESS;
+pub use reacting::Passed;
 pub use reading::KnownCommand;
 pub use rebuild::{Difference, compare, migrate, rebuild};
 pub use trouble::Trouble;
@@ -59,6 +61,7 @@ struct Inner {
     models: Vec<Model>,
     queue: mpsc::Sender<Request>,
     health: watch::Receiver<Health>,
+    reached: watch::Receiver<i64>,
     fresh: Arc<Fresh>,
     appender: Mutex<Option<JoinHandle<()>>>,
     /// Holds the embedded store against a second writer for as long as the store lives.
@@ -79,8 +82,10 @@ impl Store {
         rebuild::bring_up_to_date(&connected.write, &models, |_, _| {}).await?;
         let (queue, requests) = mpsc::channel(4096);
         let (report, health) = watch::channel(Health::Sound);
+        let (reach, reached) = watch::channel(0);
         let fresh = Arc::new(Fresh::new(matches!(connected.write, Db::Sqlite(_))));
-        let appender = appender::Appender::new(connected.write.clone(), models.clone(), report, Arc::clone(&fresh));
+        let appender =
+            appender::Appender::new(connected.write.clone(), models.clone(), report, reach, Arc::clone(&fresh));
         let appender = tokio::spawn(appender.run(requests));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -89,6 +94,7 @@ impl Store {
                 models,
                 queue,
                 health,
+                reached,
                 fresh,
                 appender: Mutex::new(Some(appender)),
                 _lock: connected.lock,
