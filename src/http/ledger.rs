@@ -164,7 +164,7 @@ pub struct RecentOf {
     #[param(required = false, minimum = 1, maximum = 50, default = 10)]
     limit: u16,
     /// Only those of this shape.
-    #[param(required = false)]
+    #[param(inline, required = false)]
     schema: Option<ReceiptSchema>,
 }
 
