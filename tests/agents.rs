@@ -269,6 +269,8 @@ async fn a_blocked_lane_refuses_says_why_and_is_lifted_by_repair(store: Store) {
     let project = ada.project("Bridge").await;
     let open = json!({"project_id": project, "flight_sheet_id": SHEET, "agent_profile_id": agent});
     let early = opened(&ada, &agent, &pass()).await;
+    let keyed = || ada.post("/runs").header("idempotency-key", "r-1").json(open.clone());
+    let first = keyed().await.created();
     let [one, other] = block(&ada, &agent).await;
     assert_eq!(capability(&ada, &agent).await["lane_authorizations"][0]["status"], "blocked");
 
@@ -283,6 +285,7 @@ async fn a_blocked_lane_refuses_says_why_and_is_lifted_by_repair(store: Store) {
     assert_eq!(found[0]["response"], json!(["lane locked", "human approval required", "repair recommended"]));
     let governance = ada.get(&path).await.ok()["governance"].clone();
     assert_eq!(governance["blocked_lanes"], json!([lane]));
+    assert_eq!(keyed().await.created(), first, "a repeat is answered as it was");
     let problem = ada.post("/runs").json(open.clone()).await.refused(409);
     assert!(problem.detail.contains("governance.blocked_lanes"), "{}", problem.detail);
 

@@ -94,6 +94,12 @@ impl App {
     /// Opens a run.
     pub async fn open_run(&self, caller: &Caller, terms: &Terms, new: NewRun) -> Result<Done<Run>, Refused> {
         permit(caller, Permission::Work)?;
+        // A repeat is answered whatever has come of the lane or the profile since.
+        if terms.once.is_some()
+            && let Some(done) = self.repeated::<Run>(caller, terms, &command_id(caller, terms)).await?
+        {
+            return Ok(done);
+        }
         let project = shown::project(self.db(), caller.org, new.project).await?.ok_or(Refused::NotFound("project"))?;
         let mut blobs = Vec::new();
         let (inputs, blob) = Text::of(new.inputs);
