@@ -8,7 +8,7 @@ use aggregates::{
     identity::{actor::Actor, roles::Role},
     ids::{Id, OrgId, RunId},
     ledger::{
-        Minted, Receipt, ReceiptCommand,
+        Minted, Receipt, ReceiptCommand, Subject,
         payload::{Coordinates, Events, Organization, Payload, Project, Surroundings},
         receipt_id, receipt_stream,
     },
@@ -88,6 +88,7 @@ async fn template(app: &App, caller: &Caller) -> Outcome<(Vec<RunEvent>, Project
     let new = NewRun {
         project: id,
         sheet: Some("cre_memo_dscr_ltv_v1".into()),
+        agent_profile: None,
         lane: None,
         title: None,
         inputs: inputs["inputs"].to_string(),
@@ -151,8 +152,16 @@ fn run(
     let payload = proof::canonical::to_vec(&Payload::of(&state, coordinates, around)?)?;
     let receipt_sha256 = sha256(&payload);
     events.push(RunEvent::ReceiptSealed(SealedReceipt { receipt_id: receipt_id.clone(), org_seq, receipt_sha256 }));
-    let minted =
-        Minted { receipt_id, org_seq, parent_hash, receipt_sha256, share_token, share_url, created_at, run: id };
+    let minted = Minted {
+        receipt_id,
+        org_seq,
+        parent_hash,
+        receipt_sha256,
+        share_token,
+        share_url,
+        created_at,
+        subject: Subject::Run(id),
+    };
     let minted = Receipt::default().decide(ReceiptCommand::Mint(Box::new(minted)))?;
     let append = Append {
         command_id: chance::uuid().to_string(),

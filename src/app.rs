@@ -1,10 +1,12 @@
 //! The one place where a command is authorised, carried out, retried on a conflict and awaited.
 
+pub mod agents;
 mod application;
 mod cache;
 pub mod identity;
 mod ledger;
 pub mod members;
+mod reactors;
 pub mod refused;
 pub mod rulebooks;
 pub mod runs;
@@ -30,6 +32,7 @@ use aggregates::{
 };
 use cache::Cache;
 use projections::Db;
+use reactors::Reactors;
 use rulebooks::Sheets;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -52,6 +55,9 @@ pub enum OpenError {
     /// The built-in library.
     #[error(transparent)]
     Library(#[from] Refused),
+    /// The figures.
+    #[error(transparent)]
+    Figures(#[from] prometheus::Error),
 }
 
 /// How often a command that lost a race is decided again. On a busy record each try may lose to another process, so that
@@ -77,6 +83,7 @@ pub struct App {
     cache: Cache,
     sheets: Sheets,
     key_uses: identity::KeyUses,
+    reactors: Reactors,
 }
 
 /// Who asks, for which organisation.
@@ -118,6 +125,8 @@ pub struct Terms {
 pub struct With {
     /// What it claims for itself alone.
     pub claims: Vec<Claim>,
+    /// What it gives up.
+    pub releases: Vec<Claim>,
     /// Long texts.
     pub blobs: Vec<Blob>,
 }
@@ -176,6 +185,7 @@ impl App {
             cache: Cache::new(),
             sheets: Sheets::default(),
             key_uses: identity::KeyUses::default(),
+            reactors: Reactors::new()?,
         };
         app.store.drop_keys_of_the_erased().await.map_err(Refused::from)?;
         app.publish_library().await?;
@@ -235,7 +245,7 @@ impl App {
                 actor: caller.actor.to_string(),
                 streams: vec![stream::<D>(caller.org, id, loaded.sequence, &events)?],
                 claims: with.claims.clone(),
-                releases: vec![],
+                releases: with.releases.clone(),
                 blobs: with.blobs.clone(),
                 receipt: None,
             };

@@ -4,6 +4,7 @@
 //! back the one error shape, headers, log and figures) and then one handler, whose arguments are
 //! its rules: `May<Work>` for the permission, `Path`, `Query` and `Json` for what was sent.
 
+pub mod agents;
 pub mod body;
 pub mod caller;
 pub mod docs;
@@ -53,11 +54,18 @@ pub trait Application: Send + Sync + 'static {
     /// How each part is; within a few seconds, whatever state it is in.
     fn parts(&self) -> BoxFuture<'_, health::Parts>;
 
-    /// Whether it may take traffic.
+    /// Adds the figures of its own parts; called once.
     ///
     /// # Errors
-    /// Why not, in a sentence that may be shown to anybody.
-    fn ready(&self) -> BoxFuture<'_, Result<(), String>>;
+    /// The name of one is taken or not valid.
+    fn measure(&self, metrics: &metrics::Metrics) -> prometheus::Result<()>;
+
+    /// Whether it may take traffic, and what does not work although it may; both in a sentence that may be shown to
+    /// anybody.
+    ///
+    /// # Errors
+    /// Why it may not.
+    fn ready(&self) -> BoxFuture<'_, Result<Option<String>, String>>;
 
     /// What a person is told at the start in development mode, such as a sign-in link and what to do next.
     fn greeting<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Option<String>>;
@@ -85,6 +93,7 @@ pub fn runs_surface(config: &mut ServiceConfig<'_>) {
     identity::runs(config);
     rulebooks::runs(config);
     runs::runs(config);
+    agents::runs(config);
     ledger::runs(config);
 }
 
@@ -128,10 +137,12 @@ impl Wire {
         application: Arc<dyn Application>,
         document: document::Document,
     ) -> prometheus::Result<Self> {
+        let metrics = metrics::Metrics::new()?;
+        application.measure(&metrics)?;
         Ok(Self {
             application,
             limits: limits::Limits::new(settings.rate_limit, settings.sign_in_limit),
-            metrics: metrics::Metrics::new()?,
+            metrics,
             document,
             draining: AtomicBool::new(false),
             proxies: settings.trusted_proxies.clone(),

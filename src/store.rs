@@ -10,6 +10,7 @@ mod fresh;
 mod loading;
 mod ordinary;
 mod others;
+mod reacting;
 mod reading;
 mod rebuild;
 mod sql;
@@ -22,6 +23,7 @@ pub use appender::{
 pub use connect::{ConnectError, Target};
 pub use loading::{LoadError, Loaded, Replayed};
 pub use ordinary::ADDRESS;
+pub use reacting::Passed;
 pub use reading::KnownCommand;
 pub use rebuild::{Difference, compare, migrate, rebuild};
 pub use trouble::Trouble;
@@ -61,6 +63,7 @@ struct Inner {
     models: Vec<Model>,
     queue: mpsc::Sender<Request>,
     health: watch::Receiver<Health>,
+    reached: watch::Receiver<i64>,
     fresh: Arc<Fresh>,
     /// Where others write to the same database.
     others: Option<Others>,
@@ -88,7 +91,9 @@ impl Store {
             Db::Postgres(pool) => Some(Others::watch(pool.clone(), Arc::clone(&fresh))),
             Db::Sqlite(_) => None,
         };
-        let appender = appender::Appender::new(connected.write.clone(), models.clone(), report, Arc::clone(&fresh));
+        let (reach, reached) = watch::channel(0);
+        let appender =
+            appender::Appender::new(connected.write.clone(), models.clone(), report, reach, Arc::clone(&fresh));
         let appender = tokio::spawn(appender.run(requests));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -97,6 +102,7 @@ impl Store {
                 models,
                 queue,
                 health,
+                reached,
                 fresh,
                 others,
                 appender: Mutex::new(Some(appender)),

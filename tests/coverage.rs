@@ -60,6 +60,12 @@ impl Records {
         admin.post(&format!("/runs/{run}/submission")).json(json!({"output_text": "{}"})).await.created();
         let audit = admin.post(&format!("/runs/{run}/audit")).await.ok();
         records.insert("checks", id(&audit["checks"][0]));
+        let profile = admin.post("/agent-profiles").json(json!({"name": "memo analyst"}));
+        records.insert("agent-profiles", id(&profile.await.created()));
+        records.insert(
+            "incidents",
+            id(&admin.post("/incidents").json(json!({"title": "a memo went out"})).await.created()),
+        );
         records.insert("projects", project);
         records.insert("runs", run);
         Self(records)

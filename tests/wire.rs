@@ -16,6 +16,7 @@ use defendable::{
         error::{Problem, Reply},
         headers::{IdempotencyKey, IfMatch},
         health::{Parts, State},
+        metrics::Metrics,
         page::{Cursor, Limit, Page},
         path::Path,
         query::Query,
@@ -72,8 +73,12 @@ impl Application for TestApp {
         async { Parts { database: State::Healthy, ..Parts::default() } }.boxed()
     }
 
-    fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
-        async { Ok(()) }.boxed()
+    fn measure(&self, _: &Metrics) -> prometheus::Result<()> {
+        Ok(())
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<Option<String>, String>> {
+        async { Ok(None) }.boxed()
     }
 
     fn greeting<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<String>> {
@@ -420,9 +425,11 @@ async fn a_request_id_is_kept_if_it_is_fit_for_a_log() {
 async fn health_and_figures() {
     let service = start(&[]).await;
     let json = |response: Response| response.json::<Value>();
-    for path in ["/healthz", "/readyz"] {
+    for (path, expected) in
+        [("/healthz", json!({"status": "healthy"})), ("/readyz", json!({"status": "healthy", "detail": null}))]
+    {
         let answer = json(service.call(Method::GET, path).send().await.unwrap()).await.unwrap();
-        assert_eq!(answer, json!({"status": "healthy"}));
+        assert_eq!(answer, expected);
     }
     let health = json(service.call(Method::GET, "/api/v1/health").send().await.unwrap()).await.unwrap();
     let none = "not_configured";

@@ -58,6 +58,8 @@ kinds! {
     SubmissionId = Submission "sub";
     /// A check.
     CheckId = Check "chk";
+    /// An incident.
+    IncidentId = Incident "inc";
 }
 
 /// An identifier of one kind.

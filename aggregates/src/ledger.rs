@@ -6,7 +6,11 @@
 
 pub mod payload;
 
-use crate::{Decider, Demands, Fact, Fault, Permission, Refusal, ids::RunId, time::Time};
+use crate::{
+    Decider, Demands, Fact, Fault, Permission, Refusal,
+    ids::{IncidentId, RunId},
+    time::Time,
+};
 use proof::digest::Sha256Hex;
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +38,29 @@ pub struct Minted {
     pub share_url: String,
     /// When it was minted; sealed in the payload.
     pub created_at: Time,
+    /// What it is for.
+    #[serde(flatten)]
+    pub subject: Subject,
+}
+
+/// What a receipt is for. In the event it is the one field `run` or `incident`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
     /// The run that it closes.
-    pub run: RunId,
+    Run(RunId),
+    /// The incident that it attests.
+    Incident(IncidentId),
+}
+
+impl Subject {
+    /// The run, when it is one.
+    pub const fn run(self) -> Option<RunId> {
+        match self {
+            Self::Run(run) => Some(run),
+            Self::Incident(_) => None,
+        }
+    }
 }
 
 /// What may be asked of a receipt.

@@ -4,6 +4,7 @@
 //! either new events or one refusal. Nothing here knows a clock, a random number, a database or a
 //! network; whatever comes from the world comes in with the command.
 
+pub mod agents;
 pub mod decider;
 pub mod identity;
 pub mod ids;

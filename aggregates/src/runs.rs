@@ -5,6 +5,7 @@
 
 mod approval;
 pub mod audit;
+pub mod evaluation;
 pub mod evidence;
 mod findings;
 pub mod project;
@@ -29,6 +30,7 @@ use crate::{
     time::Time,
 };
 use audit::Outcome;
+use evaluation::{Evaluated, Evaluation};
 use proof::digest::Sha256Hex;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -120,6 +122,8 @@ pub struct Run {
     pub rounds: Vec<Sha256Hex>,
     /// The checks of the audit that stands.
     pub checks: Vec<Outcome>,
+    /// What the last verdict said of the run's agent, also when that verdict no longer stands.
+    pub evaluated: Option<Evaluated>,
 }
 
 /// Where a run stands, without the lists that grow: what the read model keeps of it, folded by the same code.
@@ -234,6 +238,8 @@ pub enum RunEvent {
     },
     /// The verdict stands.
     VerdictFinalized(Box<Verdict>),
+    /// The verdict counts for the profile that the run was opened with.
+    ProfileEvaluated(Box<Evaluation>),
     /// A person decided.
     DecisionRecorded(Approval),
     /// The receipt closed the run.
@@ -249,6 +255,7 @@ impl Fact for RunEvent {
             Self::RulebookApplied(_) => "rulebook_applied",
             Self::CheckGraded { .. } => "check_graded",
             Self::VerdictFinalized(_) => "verdict_finalized",
+            Self::ProfileEvaluated(_) => "profile_evaluated",
             Self::DecisionRecorded(_) => "decision_recorded",
             Self::ReceiptSealed(_) => "receipt_sealed",
         }
@@ -302,6 +309,8 @@ impl Head {
                 self.verdict = Some((**verdict).clone());
                 self.status = RunStatus::FindingsReady;
             }
+            // It is the profile that it happens to.
+            RunEvent::ProfileEvaluated(_) => {}
             RunEvent::DecisionRecorded(approval) => {
                 self.status = match approval.decision {
                     ApprovalDecision::Approved => RunStatus::Approved,
@@ -407,6 +416,7 @@ impl Decider for Run {
                     check.graded(*status, detail.clone());
                 }
             }
+            RunEvent::ProfileEvaluated(evaluation) => self.evaluated = Some(evaluation.result.clone()),
             _ => {}
         }
         if self.head.audit.is_none() {

@@ -53,7 +53,7 @@ fn judged(sheet: &Sheet, case: &str) -> Vec<Outcome> {
         .iter()
         .map(|(label, content)| Exhibit { id: EvidenceId::default(), label, text: Some(content) })
         .collect();
-    audit(&Work { sheet, inputs: &run["inputs"], output: &output, evidence: &exhibits })
+    audit(&Work { sheet, inputs: &run["inputs"], output: &output, evidence: &exhibits, stack: None })
 }
 
 fn with_status(checks: &[Outcome], status: CheckStatus) -> Vec<String> {
@@ -261,7 +261,7 @@ fn an_empty_gdpr_checklist_and_an_invented_quotation_are_not_honey() {
     let run = json("examples/comp_data_privacy_gdpr_v1/pass.run.json");
     let mut output = json("examples/comp_data_privacy_gdpr_v1/pass.json");
     let judge = |output: &Value, evidence: &[Exhibit<'_>]| {
-        audit(&Work { sheet: &sheet, inputs: &run["inputs"], output: &output.to_string(), evidence })
+        audit(&Work { sheet: &sheet, inputs: &run["inputs"], output: &output.to_string(), evidence, stack: None })
     };
     // Without any evidence text the quotations cannot be judged, and that is said.
     let unjudged = with_status(&judge(&output, &[]), CheckStatus::Flag);
@@ -300,6 +300,7 @@ fn a_ratio_rounded_up_to_its_limit_does_not_meet_it() {
         inputs: &run["inputs"],
         output: &output.to_string(),
         evidence: std::slice::from_ref(&evidence),
+        stack: None,
     };
     assert_eq!(with_status(&audit(&work), CheckStatus::Flag), ["limits_not_met_by_rounding critical"]);
 }

@@ -20,7 +20,7 @@ fn block(mark: &str) -> &'static str {
 fn table(output: &str) -> String {
     let sheet = Sheet::load(block("sheet").as_bytes()).unwrap_or_else(|error| panic!("{error}"));
     let inputs = json!({"quoted": 10_000, "invoiced": 10_700});
-    let checks = audit(&Work { sheet: &sheet, inputs: &inputs, output, evidence: &[] });
+    let checks = audit(&Work { sheet: &sheet, inputs: &inputs, output, evidence: &[], stack: None });
     checks.iter().map(|check| format!("| `{}` | {} |\n", check.key, check.status)).collect()
 }
 

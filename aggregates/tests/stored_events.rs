@@ -3,6 +3,7 @@
 
 use aggregates::{
     Decider, Fact,
+    agents::{AgentProfile, incident::Incident},
     identity::{api_key::ApiKey, organisation::Organisation, user::User},
     ledger::Receipt,
     rulebooks::flight_sheet::FlightSheet,
@@ -32,6 +33,8 @@ fn an_event_is_read_and_written_as_it_always_was() {
             FlightSheet::TYPE => again::<FlightSheet>(payload),
             Project::TYPE => again::<Project>(payload),
             Run::TYPE => again::<Run>(payload),
+            AgentProfile::TYPE => again::<AgentProfile>(payload),
+            Incident::TYPE => again::<Incident>(payload),
             Receipt::TYPE => again::<Receipt>(payload),
             other => unreachable!("{other} is no aggregate"),
         };
@@ -67,6 +70,15 @@ fn an_event_is_read_and_written_as_it_always_was() {
         "decision_recorded",
         "receipt_sealed",
         "receipt_minted",
+        "profile_created",
+        "profile_revised",
+        "profile_retired",
+        "profile_reinstated",
+        "lane_locked",
+        "incident_opened",
+        "incident_resolved",
+        "incident_sealed",
+        "profile_evaluated",
     ];
     assert_eq!(seen, expected.into());
 }

@@ -2,6 +2,10 @@
 
 use aggregates::{
     Decider,
+    agents::{
+        AgentEvent, AgentProfile,
+        incident::{Incident, IncidentEvent},
+    },
     identity::{
         actor::Actor,
         api_key::{ApiKey, ApiKeyEvent},
@@ -54,6 +58,10 @@ pub enum Happened {
     Project(ProjectEvent),
     /// To a run.
     Run(RunEvent),
+    /// To an agent profile.
+    AgentProfile(AgentEvent),
+    /// To an incident.
+    Incident(IncidentEvent),
     /// To a receipt.
     Receipt(ReceiptEvent),
 }
@@ -82,6 +90,8 @@ impl Happened {
             FlightSheet::TYPE => Self::FlightSheet(of(aggregate_type, payload)?),
             Project::TYPE => Self::Project(of(aggregate_type, payload)?),
             Run::TYPE => Self::Run(of(aggregate_type, payload)?),
+            AgentProfile::TYPE => Self::AgentProfile(of(aggregate_type, payload)?),
+            Incident::TYPE => Self::Incident(of(aggregate_type, payload)?),
             Receipt::TYPE => Self::Receipt(of(aggregate_type, payload)?),
             other => return Err(Unreadable::Type(other.to_owned())),
         })

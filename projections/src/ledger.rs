@@ -25,16 +25,18 @@ pub struct MintedReceipts;
 impl ReadModel for MintedReceipts {
     const TABLE: Table = Table {
         name: "minted_receipts",
-        version: 1,
+        version: 2,
         essential: false,
         columns: &[
             Column { name: "org_seq", kind: CellKind::Integer },
             Column { name: "share_token", kind: CellKind::Text },
             Column { name: "run_id", kind: CellKind::Text },
+            Column { name: "created_at", kind: CellKind::Integer },
         ],
         indexes: &[
             Index { columns: &["share_token"], unique: true },
             Index { columns: &["org_id", "run_id"], unique: false },
+            Index { columns: &["org_id", "created_at"], unique: false },
         ],
     };
     type Doc = Minted;
@@ -54,7 +56,12 @@ impl ReadModel for MintedReceipts {
     }
 
     fn cells(doc: &Minted) -> Vec<Cell> {
-        vec![Cell::integer(doc.org_seq as i64), Cell::text(&doc.share_token), Cell::text(doc.run.uuid())]
+        vec![
+            Cell::integer(doc.org_seq as i64),
+            Cell::text(&doc.share_token),
+            Cell::maybe(doc.subject.run().map(|run| run.uuid())),
+            Cell::integer(doc.created_at.seconds()),
+        ]
     }
 }
 
@@ -148,6 +155,29 @@ pub async fn at(db: &Db, org: OrgId, org_seq: u64) -> sqlx::Result<Option<Minted
     let doc: Option<String> =
         on!(db, pool => sqlx::query_scalar(SQL).bind(org.on_ledger()).bind(id).fetch_optional(pool).await)?;
     doc.as_deref().map(model::read).transpose()
+}
+
+/// How many receipts an organisation has minted since a moment.
+pub async fn minted_since(db: &Db, org: OrgId, since: Time) -> sqlx::Result<i64> {
+    const SQL: &str = "SELECT count(*) FROM minted_receipts WHERE org_id = $1 AND created_at >= $2";
+    on!(db, pool => sqlx::query_scalar(SQL).bind(org.on_ledger()).bind(since.seconds()).fetch_one(pool).await)
+}
+
+/// The last receipts of an organisation, the newest first, each with its canonical bytes; only those of runs, or only those
+/// of incidents, when asked so.
+pub async fn recent(db: &Db, org: OrgId, of_runs: Option<bool>, limit: i64) -> sqlx::Result<Vec<(Minted, Vec<u8>)>> {
+    let which = match of_runs {
+        Some(true) => " AND m.run_id IS NOT NULL",
+        Some(false) => " AND m.run_id IS NULL",
+        None => "",
+    };
+    let sql = format!(
+        "SELECT m.doc, r.payload FROM minted_receipts m JOIN receipts r ON r.org_id = m.org_id AND r.org_seq = m.org_seq \
+         WHERE m.org_id = $1{which} ORDER BY m.id DESC LIMIT $2"
+    );
+    let rows: Vec<(String, Vec<u8>)> =
+        on!(db, pool => sqlx::query_as(&sql).bind(org.on_ledger()).bind(limit).fetch_all(pool).await)?;
+    rows.into_iter().map(|(doc, payload)| Ok((model::read(&doc)?, payload))).collect()
 }
 
 /// The receipt of a run.

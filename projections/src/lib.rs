@@ -3,6 +3,7 @@
 //! Everything here can be deleted and rebuilt from the events. Every query takes the organisation
 //! first; there is no query without one.
 
+pub mod agents;
 pub mod db;
 pub mod event;
 pub mod identity;
@@ -17,7 +18,7 @@ pub use model::{Model, ReadModel};
 
 /// Every read model, in the order in which they are folded.
 pub fn models() -> Vec<Model> {
-    [identity::models(), rulebooks::models(), runs::models(), ledger::models()].concat()
+    [identity::models(), rulebooks::models(), runs::models(), agents::models(), ledger::models()].concat()
 }
 
 #[cfg(test)]

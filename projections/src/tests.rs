@@ -18,6 +18,8 @@ pub(crate) const OTHER_ORG: &str = "0190a5b4-c3d2-7000-8000-0000000000bb";
 pub(crate) const PERSON: &str = "0190a5b4-c3d2-7000-8000-000000000015";
 pub(crate) const PROJECT: &str = "0190a5b4-c3d2-7000-8000-000000000029";
 pub(crate) const RUN: &str = "0190a5b4-c3d2-7000-8000-000000000001";
+/// The profile, and the incident, of the stored events.
+pub(crate) const PROFILE: &str = PROJECT;
 pub(crate) const EVIDENCE: &str = "0190a5b4-c3d2-7000-8000-000000000065";
 
 /// An event, to be placed on a ledger.

@@ -6,6 +6,7 @@ use crate::{
         Application,
         error::{Problem, Reply},
         health::{Parts, State},
+        metrics::Metrics,
     },
     store::Health,
 };
@@ -66,14 +67,23 @@ impl Application for App {
         .boxed()
     }
 
-    fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
+    fn measure(&self, metrics: &Metrics) -> prometheus::Result<()> {
+        metrics.register(self.reactors.position.clone())?;
+        metrics.register(self.reactors.failures.clone())
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<Option<String>, String>> {
         async {
             if *self.store.health().borrow() == Health::Outdated {
                 return Err("a newer version of the service has taken over".to_owned());
             }
             let stalled = self.stalled().await.ok_or("the database cannot be reached")?;
             if stalled.is_empty() {
-                return Ok(());
+                let stuck = tokio::time::timeout(PATIENCE, self.store.stuck_reactors()).await;
+                let stuck = stuck.map_err(|_| ()).and_then(|stuck| stuck.map_err(|_| ()));
+                let stuck = stuck.map_err(|()| "the database cannot be reached")?;
+                let reactors: Vec<_> = stuck.iter().map(|(name, at)| format!("{name} (position {at})")).collect();
+                return Ok((!stuck.is_empty()).then(|| format!("reactors are stuck: {}", reactors.join(", "))));
             }
             let models: Vec<_> = stalled.iter().map(|(model, reason)| format!("{model} ({reason})")).collect();
             Err(format!("read models are stalled: {}", models.join(", ")))
@@ -99,6 +109,7 @@ impl Application for App {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
+        self.reactors.stop();
         self.store.close().boxed()
     }
 }

@@ -121,7 +121,8 @@ impl Trial {
             .iter()
             .map(|(label, text)| Exhibit { id: EvidenceId::default(), label, text: text.as_deref() })
             .collect();
-        let work = audit::Work { sheet, inputs: &self.inputs, output: self.output.trim(), evidence: &evidence };
+        let work =
+            audit::Work { sheet, inputs: &self.inputs, output: self.output.trim(), evidence: &evidence, stack: None };
         let checks = audit::audit(&work);
         let is_open = checks.iter().any(|check| check.status == CheckStatus::Open);
         let verdict = verdict(&checks, sheet.pass_threshold, sheet.fail_threshold).ok().filter(|_| !is_open);
@@ -241,7 +242,8 @@ impl App {
             };
             let blobs = vec![Blob { sha256: sheet.content_sha256(), bytes: content.clone() }];
             let command = FlightSheetCommand::Upload(published(sheet));
-            match self.execute(caller, terms, &stream_id(id), command, With { claims, blobs }).await {
+            match self.execute(caller, terms, &stream_id(id), command, With { claims, blobs, ..With::default() }).await
+            {
                 // Somebody else was first with this slug, so that now there is such a sheet.
                 Err(Refused::Append(AppendError::Claimed(SHEET_SLUG))) if own.is_none() => {}
                 done => return done,

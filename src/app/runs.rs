@@ -4,8 +4,9 @@ use super::{App, Caller, Done, Refused, Terms, With, command_id, permit, ruleboo
 use crate::outside::{chance, clock, objects::Key};
 use aggregates::{
     Permission,
+    agents::Profile,
     identity::organisation::Organisation,
-    ids::{CheckId, EvidenceId, ProjectId, RunId},
+    ids::{AgentProfileId, CheckId, EvidenceId, ProjectId, RunId},
     rulebooks::vocabulary::{ApprovalDecision, EvidenceKind, Lane},
     runs::{
         Agent, Evidence, Findings, Opened, PinnedSheet, Run, RunCommand, Work,
@@ -33,6 +34,8 @@ pub struct NewRun {
     pub project: ProjectId,
     /// The rulebook, by id or slug.
     pub sheet: Option<String>,
+    /// The profile of the agent that is to do the work.
+    pub agent_profile: Option<AgentProfileId>,
     /// The lane; the sheet's, where there is one.
     pub lane: Option<Lane>,
     /// The title; the sheet's name unless given.
@@ -91,7 +94,7 @@ impl App {
     /// Opens a run.
     pub async fn open_run(&self, caller: &Caller, terms: &Terms, new: NewRun) -> Result<Done<Run>, Refused> {
         permit(caller, Permission::Work)?;
-        // The sheet may have been retired since.
+        // A repeat is answered whatever has come of the sheet, the lane or the profile since.
         if terms.once.is_some()
             && let Some(done) = self.repeated::<Run>(caller, terms, &command_id(caller, terms)).await?
         {
@@ -127,6 +130,20 @@ impl App {
             });
             published = Some(row);
         }
+        let agent = match new.agent_profile {
+            Some(profile) => {
+                let stack = self.stack(caller.org, profile, pinned.as_ref().map(|sheet| sheet.id)).await?;
+                if !stack.active {
+                    return Err(Refused::NotFound("agent profile in use"));
+                }
+                if let Some(sheet) = &pinned {
+                    stack.may_run(&sheet.slug, &sheet.name).map_err(Refused::rule)?;
+                }
+                let Profile { name, model, model_provider, .. } = stack.profile;
+                Agent { agent_name: Some(name), model_name: model, provider: model_provider }
+            }
+            None => Agent::default(),
+        };
         let title = title.or(default_title).filter(|title| title.chars().count() <= 300);
         let title = title.ok_or_else(|| {
             Refused::Invalid(
@@ -139,12 +156,12 @@ impl App {
             id,
             project: project.id,
             sheet: pinned,
-            agent_profile: None,
+            agent_profile: new.agent_profile,
             lane: lane.unwrap_or(Lane::Agent),
             title,
             inputs,
             assignment_sha256,
-            agent: Agent::default(),
+            agent,
         };
         // Last, since everything before it may refuse the run.
         if let Some(row) = &published {
@@ -287,28 +304,42 @@ impl App {
         let now = self.current::<Run>(caller.org, &stream_id(run)).await?;
         let (sheet, submission) = now.state.head.auditable().map_err(Refused::rule)?;
         let opened = now.state.head.opened().map_err(Refused::rule)?;
+        let stack = match opened.agent_profile {
+            Some(profile) => Some(Box::new(self.stack(caller.org, profile, Some(sheet.id)).await?)),
+            None => None,
+        };
         let content = sheet.content_sha256;
         let sheet = self.sheet(content).await?;
         let output = self.text(&submission.output).await?;
         let inputs: Value = serde_json::from_str(&self.text(&opened.inputs).await?)
             .map_err(|error| Refused::Fault(format!("the inputs of {run} cannot be read: {error}").into()))?;
         let exhibits = self.exhibits(caller, run, &now.state.evidence).await?;
-        let seen = json!({
+        let mut seen = json!({
             "sheet": content,
             "inputs": opened.inputs.sha256,
             "submission": submission.output.sha256,
             "evidence": now.state.evidence.iter().map(|evidence| json!([evidence.id, evidence.sha256()])).collect::<Vec<_>>(),
         });
+        if let Some(stack) = &stack {
+            seen["stack"] = json!(stack);
+        }
         let submission = submission.id;
         let evidence_seen = exhibits.len();
         let inputs_sha256 = sha256(&proof::canonical::to_vec(&seen).map_err(|error| Refused::Fault(error.into()))?);
         // A long submission must not hold up the thread that answers others.
+        let fitted = stack.clone();
         let checks = tokio::task::spawn_blocking(move || {
             let evidence: Vec<Exhibit<'_>> = exhibits
                 .iter()
                 .map(|(id, label, text)| Exhibit { id: *id, label: label.as_str(), text: text.as_deref() })
                 .collect();
-            audit::audit(&audit::Work { sheet: &sheet, inputs: &inputs, output: output.trim(), evidence: &evidence })
+            audit::audit(&audit::Work {
+                sheet: &sheet,
+                inputs: &inputs,
+                output: output.trim(),
+                evidence: &evidence,
+                stack: fitted.as_deref(),
+            })
         });
         let checks = checks.await.map_err(|error| Refused::Fault(error.into()))?;
         let findings = Findings {
@@ -317,6 +348,7 @@ impl App {
             submission,
             evidence_seen,
             inputs_sha256,
+            stack,
             checks,
         };
         let command = RunCommand::Audit(Box::new(findings));

@@ -23,6 +23,7 @@ pub(super) async fn run(settings: &Serve) -> Result<(), Failure> {
     let listener = http::server::listen(settings.listen)?;
     let url = format!("http://{}", listener.local_addr()?);
     let app = Arc::new(App::open(settings.clone(), settings.public_url(&url)).await?);
+    app.react();
     let running = http::server::start(settings, listener, app.clone(), http::ROUTES).await?;
     say(format_args!("Listening on {url}"));
     if !settings.production {

@@ -24,10 +24,11 @@ use utoipa::{
 use utoipa_actix_web::AppExt;
 
 /// The bounded contexts, in reading order, as the description's tags.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("identity", "Sign-in, people, organisations, roles, API keys"),
     ("rulebooks", "Flight sheets: what an agent's work is checked against"),
     ("runs", "Projects, runs, evidence, submissions, audits, verdicts, approvals"),
+    ("agents", "Agent profiles, and the lanes that their runs have earned them"),
     ("ledger", "Receipts and their chain, and how anybody verifies them"),
     ("compliance", "Frameworks, assessments, findings"),
     ("risk", "Registers, indicators, scenarios, simulation"),

@@ -76,6 +76,15 @@ pub struct Alive {
     status: State,
 }
 
+/// That the service may take traffic.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Ready {
+    /// `healthy`, or `degraded` when a part that nobody waits for does not work.
+    status: State,
+    /// What does not work; null when all does.
+    detail: Option<String>,
+}
+
 /// Whether the process lives.
 #[utoipa::path(tag = "service")]
 #[get("/healthz")]
@@ -86,12 +95,13 @@ pub(crate) async fn alive() -> Reply<Okay<Alive>> {
 /// Whether the service may take traffic: its store is open and migrated, its views caught up.
 #[utoipa::path(tag = "service")]
 #[get("/readyz")]
-pub(crate) async fn ready(wire: web::Data<Wire>) -> Reply<Okay<Alive>> {
+pub(crate) async fn ready(wire: web::Data<Wire>) -> Reply<Okay<Ready>> {
     if wire.is_draining() {
         return Err(Problem::unavailable("the service is shutting down"));
     }
-    wire.application().ready().await.map_err(Problem::unavailable)?;
-    Ok(Okay(Alive { status: State::Healthy }))
+    let detail = wire.application().ready().await.map_err(Problem::unavailable)?;
+    let status = if detail.is_some() { State::Degraded } else { State::Healthy };
+    Ok(Okay(Ready { status, detail }))
 }
 
 /// How the service and its parts are.

@@ -15,20 +15,21 @@ use crate::{
     },
 };
 use actix_web::{get, post, web::Data};
-use aggregates::{ids::RunId, time::Time};
+use aggregates::{ids::RunId, ledger::Minted, time::Time};
 use projections::ledger::{LedgerEntry, LedgerList, Receipt};
 use proof::{
     digest::Sha256Hex,
     receipt::{self, Row},
 };
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The handlers of the runs surface.
 pub fn runs(config: &mut ServiceConfig<'_>) {
     config.service(mint).service(share).service(list).service(verify);
+    config.service(recent);
 }
 
 /// Mints the receipt of an approved run; a run that has one answers with it.
@@ -140,4 +141,148 @@ pub(crate) async fn verify(caller: May<Read>, app: Data<App>) -> Reply<Okay<Ledg
     let errors =
         walked.errors.iter().map(|fault| LedgerError { org_seq: fault.org_seq, error: fault.error.to_string() });
     Ok(Okay(LedgerVerifyResult { ok: walked.ok, receipts_checked: walked.receipts_checked, errors: errors.collect() }))
+}
+
+/// The shapes that receipts have.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+pub enum ReceiptSchema {
+    /// Of a run.
+    #[serde(rename = "defendable.eval-receipt/v1")]
+    Eval,
+    /// Of an incident.
+    #[serde(rename = "defendable.incident-receipt/v1")]
+    Incident,
+}
+
+/// Which receipts.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RecentOf {
+    /// How many: 1 to 50.
+    #[serde(default = "ten", deserialize_with = "up_to_fifty")]
+    #[param(required = false, minimum = 1, maximum = 50, default = 10)]
+    limit: u16,
+    /// Only those of this shape.
+    #[param(inline, required = false)]
+    schema: Option<ReceiptSchema>,
+}
+
+const fn ten() -> u16 {
+    10
+}
+
+fn up_to_fifty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let limit = text.parse().ok().filter(|limit| (1..=50).contains(limit));
+    limit.ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a whole number of 1 to 50")))
+}
+
+/// The organisation's last receipts.
+#[derive(Serialize, ToSchema)]
+pub struct RecentReceipts {
+    /// The receipts, the newest first.
+    rollups: Vec<Rollup>,
+    /// How many these are.
+    count: usize,
+}
+
+/// A receipt in short.
+#[derive(Serialize, ToSchema)]
+pub struct Rollup {
+    /// The receipt's name.
+    receipt_id: String,
+    /// Its place in the organisation's chain, from 0.
+    org_seq: u64,
+    /// The name and version of its payload's shape.
+    payload_schema: String,
+    /// SHA-256 of its canonical payload, 64 hexadecimal digits.
+    #[schema(value_type = String)]
+    receipt_sha256: Sha256Hex,
+    /// Where anyone can see and verify it.
+    share_url: String,
+    /// When it was minted.
+    created_at: Time,
+    /// What it is about, as it was sealed.
+    summary: RollupSummary,
+}
+
+/// What a receipt is about; what does not belong to its sort is null.
+#[derive(Default, Serialize, ToSchema)]
+pub struct RollupSummary {
+    /// `eval` for a run, `incident` for an incident, `unknown` for bytes that can no longer be read.
+    lane: &'static str,
+    /// The run.
+    run_id: Option<String>,
+    /// Its title.
+    run_title: Option<String>,
+    /// The name of its flight sheet.
+    flight_sheet: Option<String>,
+    /// What its verdict came to.
+    outcome: Option<String>,
+    /// Honey, jelly or propolis.
+    severity: Option<String>,
+    /// Its score, 0 to 100.
+    score_100: Option<u8>,
+    /// The incident.
+    incident_id: Option<String>,
+    /// What sort of incident.
+    incident_kind: Option<String>,
+    /// What happened.
+    incident_title: Option<String>,
+    /// How much it weighs.
+    tier: Option<String>,
+}
+
+impl RollupSummary {
+    /// What the sealed bytes say, with the name of their shape.
+    fn of(payload: &[u8]) -> (String, Self) {
+        let sealed: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+        let text = |place: &str| sealed.pointer(place).and_then(|value| value.as_str()).map(str::to_owned);
+        let schema = text("/schema").unwrap_or_else(|| "unknown".to_owned());
+        let summary = match schema.as_str() {
+            aggregates::ledger::payload::SCHEMA => Self {
+                lane: "eval",
+                run_id: text("/run/id"),
+                run_title: text("/run/title"),
+                flight_sheet: text("/flight_sheet/name"),
+                outcome: text("/verdict/outcome"),
+                severity: text("/verdict/severity"),
+                score_100: sealed.pointer("/verdict/score_100").and_then(|score| score.as_u64()?.try_into().ok()),
+                ..Self::default()
+            },
+            aggregates::ledger::payload::INCIDENT_SCHEMA => Self {
+                lane: "incident",
+                incident_id: text("/incident/id"),
+                incident_kind: text("/incident/kind"),
+                incident_title: text("/incident/title"),
+                tier: text("/incident/tier"),
+                ..Self::default()
+            },
+            _ => Self { lane: "unknown", ..Self::default() },
+        };
+        (schema, summary)
+    }
+}
+
+/// Lists the organisation's last receipts, the newest first, each with what it is about.
+#[utoipa::path(tag = "ledger", operation_id = "list_recent_receipts", params(RecentOf))]
+#[get("/receipts/recent")]
+pub(crate) async fn recent(caller: May<Read>, app: Data<App>, which: Query<RecentOf>) -> Reply<Okay<RecentReceipts>> {
+    let of_runs = which.0.schema.map(|schema| matches!(schema, ReceiptSchema::Eval));
+    let rows = projections::ledger::recent(app.db(), caller.org, of_runs, which.0.limit.into()).await;
+    let rollup = |(minted, payload): (Minted, Vec<u8>)| {
+        let (payload_schema, summary) = RollupSummary::of(&payload);
+        Rollup {
+            receipt_id: minted.receipt_id,
+            org_seq: minted.org_seq,
+            payload_schema,
+            receipt_sha256: minted.receipt_sha256,
+            share_url: minted.share_url,
+            created_at: minted.created_at,
+            summary,
+        }
+    };
+    let rollups: Vec<_> = rows.map_err(Refused::from)?.into_iter().map(rollup).collect();
+    Ok(Okay(RecentReceipts { count: rollups.len(), rollups }))
 }

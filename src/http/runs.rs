@@ -32,6 +32,7 @@ use aggregates::{
     rulebooks::vocabulary::{ApprovalDecision, CheckStatus, EvidenceKind, Lane},
     runs::{self as domain, Agent, Run, RunEvent, RunStatus},
 };
+use projections::agents::views::AgentProfile;
 use projections::event::Stamp;
 use projections::runs::{
     self as shown, ProjectRow, RunFilter, WholeRun,
@@ -156,7 +157,7 @@ pub struct NewRunBody {
     /// The rulebook, by id or slug.
     #[schema(nullable = false, example = "cre_memo_dscr_ltv_v1")]
     flight_sheet_id: Option<String>,
-    /// The profile of the agent.
+    /// The profile of the agent: an active one, to which the lane of the flight sheet is open.
     #[schema(nullable = false)]
     agent_profile_id: Option<AgentProfileId>,
     /// The lane; the flight sheet's, where there is one, and `agent` otherwise.
@@ -180,14 +181,18 @@ pub(crate) async fn open_run(
     body: Json<NewRunBody>,
 ) -> Reply<Written<Created<OpenedRun>>> {
     let Json(new, digest) = body;
-    if new.agent_profile_id.is_some() {
-        return Err(Problem::not_found("agent profile"));
-    }
     let inputs = new.inputs.map_or("{}".to_owned(), |inputs| inputs.get().to_owned());
     if !inputs.starts_with('{') {
         return Err(Problem::invalid("inputs: an object of named inputs is allowed").at("inputs"));
     }
-    let new = NewRun { project: new.project_id, sheet: new.flight_sheet_id, lane: new.lane, title: new.title, inputs };
+    let new = NewRun {
+        project: new.project_id,
+        sheet: new.flight_sheet_id,
+        agent_profile: new.agent_profile_id,
+        lane: new.lane,
+        title: new.title,
+        inputs,
+    };
     let done = app.open_run(&caller, &given.with(&digest), new).await?;
     let now = crate::outside::clock::now();
     let row = shown::run(app.db(), caller.org, id_of(&done.id)?).await.map_err(Refused::from)?;
@@ -290,12 +295,17 @@ pub(crate) async fn show_run(caller: May<Read>, app: Data<App>, path: Path<(RunI
         Some(_) => projections::ledger::of_run(app.db(), caller.org, id).await.map_err(Refused::from)?,
         None => None,
     };
+    let agent_profile = match head.opened()?.agent_profile {
+        Some(profile) => Some(AgentProfile::of(caller.org, &app.profile(caller.org, profile).await?)),
+        None => None,
+    };
     let view = RunView {
         opened: opened(&app, caller.org, head, whole.row.stamp).await?,
         agent_name: head.agent.agent_name.clone(),
         model_name: head.agent.model_name.clone(),
         provider: head.agent.provider.clone(),
         flight_sheet,
+        agent_profile,
         submission: match &head.submission {
             Some(submitted) => Some(submission(&app, id, submitted).await?),
             None => None,

@@ -15,9 +15,24 @@ pub fn now() -> Time {
     Time::of_microseconds(microseconds())
 }
 
+/// The first second of the current calendar month, UTC.
+pub fn month() -> Time {
+    let now = now().to_string();
+    // `2026-03-17T…`: what follows the month is the same in every first second.
+    let first = now.get(..8).map(|month| format!("{month}01T00:00:00Z"));
+    first.and_then(|first| first.parse::<Timestamp>().ok()).map_or_else(Time::default, Time::of)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_begins_on_its_first_day() {
+        let month = month().to_string();
+        assert_eq!(month.get(7..), Some("-01T00:00:00Z"));
+        assert_eq!(month.get(..7), now().to_string().get(..7));
+    }
 
     #[test]
     fn both_readings_are_of_one_clock() {

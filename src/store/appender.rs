@@ -180,6 +180,8 @@ pub(super) struct Appender {
     db: Db,
     models: Vec<Model>,
     health: watch::Sender<Health>,
+    /// The position of the last event that was committed here.
+    reached: watch::Sender<i64>,
     fresh: Arc<Fresh>,
 }
 
@@ -201,8 +203,14 @@ enum Scope {
 }
 
 impl Appender {
-    pub(super) fn new(db: Db, models: Vec<Model>, health: watch::Sender<Health>, fresh: Arc<Fresh>) -> Self {
-        Self { db, models, health, fresh }
+    pub(super) fn new(
+        db: Db,
+        models: Vec<Model>,
+        health: watch::Sender<Health>,
+        reached: watch::Sender<i64>,
+        fresh: Arc<Fresh>,
+    ) -> Self {
+        Self { db, models, health, reached, fresh }
     }
 
     /// Commits what waits until it is asked to end.
@@ -280,6 +288,9 @@ impl Appender {
             })?;
             for event in batch.events() {
                 self.fresh.changed(&event.aggregate_id);
+            }
+            if let Some(last) = batch.events().last() {
+                self.reached.send_replace(last.position);
             }
             self.report(stalled);
         } else {

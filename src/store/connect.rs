@@ -232,7 +232,7 @@ async fn migrate_postgres(owner_url: &str, service_url: &str) -> Result<(), Conn
                      GRANT SELECT ON _sqlx_migrations TO \"{role}\";
                      GRANT SELECT, INSERT ON events, receipts, blobs TO \"{role}\";
                      GRANT SELECT, INSERT, UPDATE, DELETE ON commands, claims, projections, sign_in_tokens, sessions, \
-                         session_ends, person_keys, api_key_uses, limit_uses TO \"{role}\";
+                         session_ends, person_keys, api_key_uses, limit_uses, reactors TO \"{role}\";
                      GRANT USAGE, CREATE ON SCHEMA views TO \"{role}\""
                 )
                 .as_str(),

@@ -3,8 +3,16 @@
 //! It holds whole numbers and texts only, so that sorted compact JSON is its RFC 8785 form. What a caller sent as JSON is
 //! in it by digest. A receipt keeps what it sealed: the address of who approved is in it for good.
 
+mod incident;
+mod profile;
+
+pub use self::{
+    incident::{IncidentPayload, SCHEMA as INCIDENT_SCHEMA},
+    profile::SealedProfile,
+};
+
 use crate::{
-    ids::{AgentProfileId, CheckId, EvidenceId, OrgId, ProjectId, RunId, SheetId, UserId},
+    ids::{CheckId, EvidenceId, OrgId, ProjectId, RunId, SheetId, UserId},
     rulebooks::vocabulary::{
         ApprovalDecision, CheckCategory, CheckKind, CheckSource, CheckStatus, EvidenceKind, Lane, RuleSeverity,
         TierLevel,
@@ -104,11 +112,6 @@ struct SealedRun {
     lane: Lane,
     project: Project,
     inputs_sha256: Sha256Hex,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct SealedProfile {
-    id: AgentProfileId,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -284,7 +287,7 @@ impl Payload {
             },
             engine: Engine { name: audit.engine.0.clone(), version: audit.engine.1.clone() },
             events: around.events,
-            agent_profile: opened.agent_profile.map(|id| SealedProfile { id }),
+            agent_profile: audit.stack.as_deref().map(SealedProfile::of),
         })
     }
 }

@@ -12,7 +12,7 @@ fn minted(org_seq: u64) -> Minted {
         share_token: "a1B2c3D4e5F6g7H8i9J0k1L2".into(),
         share_url: "https://example.org/share/a1B2c3D4e5F6g7H8i9J0k1L2".into(),
         created_at: Time::of_microseconds(0),
-        run: RunId::from_uuid(Uuid::from_u128(1)),
+        subject: Subject::Run(RunId::from_uuid(Uuid::from_u128(1))),
     }
 }
 
@@ -24,7 +24,7 @@ fn mint(minted: Minted) -> ReceiptCommand {
 fn a_number_is_minted_once() {
     let first = ReceiptEvent::ReceiptMinted(Box::new(minted(0)));
     given::<Receipt>([]).when(mint(minted(0))).then([first.clone()]);
-    for again in [minted(0), Minted { run: RunId::from_uuid(Uuid::from_u128(2)), ..minted(0) }] {
+    for again in [minted(0), Minted { subject: Subject::Run(RunId::from_uuid(Uuid::from_u128(2))), ..minted(0) }] {
         given::<Receipt>([first.clone()]).when(mint(again)).refused(ReceiptRefusal::Taken);
     }
     assert_eq!(ReceiptRefusal::Taken.fault(), Fault::Conflict);

@@ -207,6 +207,35 @@ words! {
         /// The agent is not fit for the lane.
         StackFit = "stack-fit",
     }
+    /// What a profile's runs have earned on a lane.
+    LaneStatus {
+        /// Too little is known.
+        Testing = "testing",
+        /// Three runs at honey or more, and none at propolis.
+        Approved = "approved",
+        /// One run at propolis.
+        Restricted = "restricted",
+        /// Two runs at propolis or more: no run may be opened.
+        Blocked = "blocked",
+    }
+    /// What sort of incident. A single flag is none.
+    IncidentKind {
+        /// The agent acted outside of what it was granted.
+        Rogue = "rogue",
+        /// The agent could not be reached for longer than agreed.
+        Dark = "dark",
+        /// A declared gate was broken.
+        PolicyViolation = "policy_violation",
+        /// The same rules are broken again and again: a lane is blocked.
+        RecurringFlag = "recurring_flag",
+    }
+    /// Whether an incident is dealt with.
+    IncidentStatus {
+        /// It is not.
+        Open = "open",
+        /// It is.
+        Resolved = "resolved",
+    }
 }
 
 impl RuleSeverity {

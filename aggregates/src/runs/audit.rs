@@ -9,10 +9,12 @@ mod judgement;
 mod math;
 mod policy;
 mod shape;
+mod stack_fit;
 pub(crate) mod text_rules;
 
 use self::{calculations::Calculations, judgement::outcome, text_rules::TextRule};
 use crate::{
+    agents::lanes::Stack,
     ids::EvidenceId,
     rulebooks::{
         policy::{Facts, MAX_STEPS},
@@ -28,6 +30,9 @@ use serde_json::Value;
 
 /// The engine that judges and its version; a change that could change any outcome raises the version.
 pub const ENGINE: (&str, &str) = ("defendable-referee", "1");
+
+/// The keys of the checks of the agent's stack: its capability, and whether the lane is open to it. No sheet may use them.
+pub const STACK_FIT: [&str; 2] = ["stack_fit_capability", "stack_fit_lane"];
 
 /// A piece of evidence as the referee sees it.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +56,8 @@ pub struct Work<'a> {
     pub output: &'a str,
     /// The run's evidence.
     pub evidence: &'a [Exhibit<'a>],
+    /// The stack that did the work, where the run names one.
+    pub stack: Option<&'a Stack>,
 }
 
 /// How one rule came out.
@@ -92,29 +99,35 @@ impl Outcome {
 
     /// What a flag of this rule is about.
     pub fn bucket(&self) -> Bucket {
-        self.category.bucket()
+        if STACK_FIT.contains(&self.key.as_str()) { Bucket::StackFit } else { self.category.bucket() }
     }
 }
 
 /// Judges a submission: one outcome per rule, ordered by category (structure, schema, math, evidence, policy) and
 /// within it as the sheet's author ordered them.
 ///
-/// A sheet with executable rules asks for a JSON object. What is not one gets a single flag and no other check.
+/// A sheet with executable rules asks for a JSON object. What is not one gets a single flag and no other check. Whether the
+/// agent's stack is fit comes last.
 pub fn audit(work: &Work<'_>) -> Vec<Outcome> {
     let mut outcomes = match &work.sheet.eval_spec {
-        None => listed(work, None),
+        None => listed(work, None).into_iter().chain(fitness(work)).collect(),
         Some(spec) => {
             let (valid, object) = shape::json_valid(work);
             let mut outcomes = vec![valid];
             if let Some(object) = object {
                 outcomes.extend(executed(work, spec, &object));
                 outcomes.extend(listed(work, Some(&object)));
+                outcomes.extend(fitness(work));
             }
             outcomes
         }
     };
     outcomes.sort_by_key(|outcome| outcome.category);
     outcomes
+}
+
+fn fitness(work: &Work<'_>) -> Vec<Outcome> {
+    work.stack.map(|stack| stack_fit::stack_fit(stack, work.sheet)).unwrap_or_default()
 }
 
 /// The executable rules.

@@ -6,6 +6,7 @@ use super::{
     verdict::{self, NothingApplied, Verdict},
 };
 use crate::{
+    agents::lanes::Stack,
     ids::{CheckId, RunId, SubmissionId},
     rulebooks::vocabulary::{CheckKind, CheckSource, CheckStatus},
 };
@@ -27,6 +28,9 @@ pub struct Applied {
     pub inputs_sha256: Sha256Hex,
     /// Whether no rule of the sheet needs a person.
     pub deterministic: bool,
+    /// The stack that did the work, as the referee saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Box<Stack>>,
 }
 
 /// An audit of one round.
@@ -54,6 +58,8 @@ pub struct Findings {
     pub evidence_seen: usize,
     /// Digest of everything that the referee saw.
     pub inputs_sha256: Sha256Hex,
+    /// The stack that did the work, where the run names one.
+    pub stack: Option<Box<Stack>>,
     /// The outcomes.
     pub checks: Vec<Outcome>,
 }
@@ -103,7 +109,8 @@ impl Run {
         }
         let open = findings.checks.iter().any(|check| check.status == CheckStatus::Open);
         let verdict = if open { None } else { Some(self.judge(&findings.checks)?) };
-        Ok(vec![RunEvent::RulebookApplied(Box::new(Audit {
+        let evaluation = verdict.as_ref().and_then(|verdict| self.evaluation(&findings.checks, verdict));
+        let applied = RunEvent::RulebookApplied(Box::new(Audit {
             applied: Applied {
                 number: self.head.audits + 1,
                 round: submission.round,
@@ -111,10 +118,12 @@ impl Run {
                 sheet_sha256: findings.sheet_sha256,
                 inputs_sha256: findings.inputs_sha256,
                 deterministic: findings.checks.iter().all(|check| check.kind == CheckKind::Auto),
+                stack: findings.stack,
             },
             checks: findings.checks,
             verdict,
-        }))])
+        }));
+        Ok([applied].into_iter().chain(evaluation).collect())
     }
 
     fn judge(&self, checks: &[Outcome]) -> Result<Verdict, RunRefusal> {
@@ -151,7 +160,9 @@ impl Run {
         if self.head.verdict.is_some() {
             return Ok(vec![]);
         }
-        Ok(vec![RunEvent::VerdictFinalized(Box::new(self.judge(&self.checks)?))])
+        let verdict = self.judge(&self.checks)?;
+        let evaluation = self.evaluation(&self.checks, &verdict);
+        Ok([RunEvent::VerdictFinalized(Box::new(verdict))].into_iter().chain(evaluation).collect())
     }
 }
 

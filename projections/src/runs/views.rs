@@ -384,7 +384,7 @@ impl FlagsList {
                 status: outcome.status,
                 severity: outcome.severity,
                 tier: outcome.severity.tier(),
-                bucket: outcome.category.bucket(),
+                bucket: outcome.bucket(),
                 detail: outcome.detail.clone(),
                 expected: outcome.expected.clone(),
                 found: outcome.found.clone(),
@@ -549,6 +549,8 @@ pub struct Run {
     pub provider: Option<String>,
     /// The rulebook.
     pub flight_sheet: Option<RunFlightSheet>,
+    /// The profile of the agent, as it stands now.
+    pub agent_profile: Option<crate::agents::views::AgentProfile>,
     /// The submission that counts.
     pub submission: Option<Submission>,
     /// The evidence, in the order in which it was attached.

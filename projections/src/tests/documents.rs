@@ -16,15 +16,18 @@ pub(crate) fn history() -> Vec<Entry> {
         entry(ORG, KEY, "api_key_issued", 0),
         entry("system", SHEET, "sheet_published", 0),
         entry(ORG, PROJECT, "project_created", 0),
+        entry(ORG, PROFILE, "profile_created", 0),
         entry(ORG, RUN, "run_opened", 0),
         entry(ORG, RUN, "evidence_attached", 0),
         entry(ORG, RUN, "work_submitted", 0),
         entry(ORG, RUN, "rulebook_applied", 0),
         entry(ORG, RUN, "check_graded", 0),
         entry(ORG, RUN, "verdict_finalized", 0),
+        entry(ORG, RUN, "profile_evaluated", 0),
         entry(ORG, RUN, "decision_recorded", 0),
         entry(ORG, RUN, "receipt_sealed", 0),
         entry(ORG, "000000000004", "receipt_minted", 0),
+        entry(ORG, PROFILE, "incident_opened", 0),
     ]
 }
 
@@ -231,6 +234,7 @@ fn a_run_stands_where_its_own_rules_say() {
         "audited",
         "audited",
         "findings_ready",
+        "findings_ready",
         "approved",
         "receipted",
     ];
@@ -280,5 +284,102 @@ fn a_minted_receipt_is_kept_whole() {
     let (document, cells) = tables.row("minted_receipts", ORG, id).expect("a receipt");
     let payload: Value = serde_json::from_str(entries[0].payload).expect("is JSON");
     assert_eq!(document, payload["receipt_minted"]);
-    assert_eq!(cells, [Cell::integer(4), Cell::text("a1B2c3D4e5F6g7H8i9J0k1L2"), Cell::text(RUN)]);
+    let minted_at = Cell::integer(1_772_323_860);
+    assert_eq!(cells, [Cell::integer(4), Cell::text("a1B2c3D4e5F6g7H8i9J0k1L2"), Cell::text(RUN), minted_at.clone()]);
+
+    let id = "000000000005";
+    let entries = [entry(ORG, id, "receipt_minted", 1)];
+    let mut tables = Tables::default();
+    tables.fold(&ledger(&entries));
+    let (document, cells) = tables.row("minted_receipts", ORG, id).expect("a receipt");
+    let payload: Value = serde_json::from_str(entries[0].payload).expect("is JSON");
+    assert_eq!(document, payload["receipt_minted"]);
+    let no_run = Cell::Text(None);
+    assert_eq!(cells, [Cell::integer(5), Cell::text("b1B2c3D4e5F6g7H8i9J0k1L2"), no_run, minted_at]);
+}
+
+#[test]
+fn a_profile_is_what_it_declares_and_what_its_runs_have_earned() {
+    const OTHER: &str = KEY;
+    const SHEET_ID: &str = "fs_01kdvdna00f4ybgs0vtht06zrf";
+    let judged = |run: &str, at: usize| entry(ORG, run, "profile_evaluated", at);
+    let [created, opened, once, twice, mended, locked, retired] = after_each(
+        "agent_profiles",
+        ORG,
+        PROFILE,
+        [
+            entry(ORG, PROFILE, "profile_created", 1),
+            entry(ORG, RUN, "run_opened", 0),
+            judged(RUN, 0),
+            judged(OTHER, 0),
+            judged(RUN, 1),
+            entry(ORG, PROFILE, "lane_locked", 0),
+            entry(ORG, PROFILE, "profile_retired", 0),
+        ],
+    );
+    assert_eq!(created["declared"], json!({"profile": {"name": "bare"}, "active": true}));
+    assert_eq!((&created["record"]["total_runs"], &opened["record"]["total_runs"]), (&json!(0), &json!(1)));
+    let lane = |document: &Value| document["record"]["lanes"][SHEET_ID].clone();
+    let counts = |honey: u32, jelly: u32, propolis: u32| json!({"honey": honey, "jelly": jelly, "propolis": propolis});
+    assert_eq!(lane(&once), json!({"name": "CRE memo", "lane": "agent", "counts": counts(0, 0, 1)}));
+    let blocked = json!({"name": "CRE memo", "lane": "agent", "counts": counts(0, 0, 2), "blocked_by": 4});
+    assert_eq!(lane(&twice), blocked, "it says which event blocked it");
+    assert_eq!(lane(&mended), json!({"name": "CRE memo", "lane": "agent", "counts": counts(1, 0, 1)}));
+    let record = &mended["record"];
+    assert_eq!((&record["counts"], &record["score_sum"]), (&counts(1, 0, 1), &json!(162)));
+    assert_eq!(record["tallies"], json!({"math": [4, 2]}));
+    let history = record["history"].as_array().expect("a list");
+    let runs: Vec<_> = history.iter().map(|judged| (judged["severity"].as_str(), judged["at"].as_str())).collect();
+    let expected = [(Some("honey"), Some("2026-03-01T00:05:00Z")), (Some("propolis"), Some("2026-03-01T00:04:00Z"))];
+    assert_eq!(runs, expected, "each run once, the newest first");
+    assert_eq!(mended["stamp"], stamp(1, 1, 1), "runs do not change the profile itself");
+    assert_eq!(locked["declared"]["profile"]["governance"]["blocked_lanes"], json!(["CRE memo"]));
+    assert_eq!((&retired["declared"]["active"], &retired["stamp"]), (&json!(false), &stamp(1, 7, 3)));
+}
+
+#[test]
+fn a_flag_counts_the_runs_that_stand_with_it() {
+    let judged = |run: &str, at: usize| entry(ORG, run, "profile_evaluated", at);
+    let entries = [judged(RUN, 0), judged(KEY, 0), judged(RUN, 1), judged(KEY, 1)];
+    let events = ledger(&entries);
+    let mut tables = Tables::default();
+    let mut counts = vec![];
+    for event in &events {
+        tables.fold(std::slice::from_ref(event));
+        let flags = tables.0.iter().filter(|((table, ..), _)| *table == "agent_flags");
+        let flags = flags.map(|(_, (_, document, _))| serde_json::from_str::<Value>(document).expect("is JSON"));
+        let mut flags: Vec<_> = flags.map(|flag| (flag["label"].to_string(), flag["count"].clone())).collect();
+        flags.sort_by(|a, b| a.0.cmp(&b.0));
+        counts.push(flags);
+    }
+    let flag = |label: &str, count: u32| (json!(label).to_string(), json!(count));
+    assert_eq!(counts[0], [flag("DSCR", 1), flag("tone", 1)]);
+    assert_eq!(counts[1], [flag("DSCR", 2), flag("tone", 2)]);
+    // What the second evaluation says it replaces had one of the two.
+    assert_eq!(counts[2], [flag("DSCR", 1), flag("tone", 2)]);
+    assert_eq!(counts[3], [flag("tone", 2)], "what no run is flagged with is gone");
+}
+
+#[test]
+fn an_incident_is_opened_resolved_and_sealed() {
+    let [opened, resolved, sealed] = after_each(
+        "run_incidents",
+        ORG,
+        PROFILE,
+        [
+            entry(ORG, PROFILE, "incident_opened", 0),
+            entry(ORG, PROFILE, "incident_resolved", 0),
+            entry(ORG, PROFILE, "incident_sealed", 0),
+        ],
+    );
+    assert_eq!(opened["incident"]["opened"]["kind"], json!("recurring_flag"));
+    assert_eq!((&opened["incident"]["resolved"], &opened["resolved_at"]), (&json!(false), &Value::Null));
+    assert_eq!(resolved["resolved_at"], json!("2026-03-01T00:02:00Z"));
+    assert_eq!((&sealed["incident"]["receipt"]["org_seq"], &sealed["stamp"]), (&json!(4), &stamp(1, 3, 3)));
+    let entries = [entry(ORG, PROFILE, "incident_opened", 0), entry(ORG, PROFILE, "incident_sealed", 0)];
+    let mut tables = Tables::default();
+    tables.fold(&ledger(&entries));
+    let (_, cells) = tables.row("run_incidents", ORG, PROFILE).expect("an incident");
+    let expected = [PROFILE, "open", "recurring_flag", "CRE memo", "000000000004"].map(Cell::text);
+    assert_eq!(cells, expected);
 }

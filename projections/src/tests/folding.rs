@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 /// Events that begin their stream; no others may come first, and they come once.
-const BEGINNINGS: [&str; 7] = [
+const BEGINNINGS: [&str; 9] = [
     "organisation_founded",
     "user_registered",
     "api_key_issued",
@@ -13,6 +13,8 @@ const BEGINNINGS: [&str; 7] = [
     "project_created",
     "run_opened",
     "receipt_minted",
+    "profile_created",
+    "incident_opened",
 ];
 
 /// A ledger on which nothing happens to what does not exist, and nothing is made twice.
@@ -28,6 +30,7 @@ fn ledgers() -> impl Strategy<Value = Vec<Entry>> {
                 let id = match aggregate_type {
                     "organisation" => org,
                     "project" => PROJECT,
+                    "agent_profile" => PROFILE,
                     "receipt" => ["000000000000", "000000000001"][which],
                     _ => [RUN, PERSON][which],
                 };

@@ -34,7 +34,12 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The handlers of the runs surface.
 pub(super) fn runs(config: &mut ServiceConfig<'_>) {
-    config.service(show_organisation).service(list_members).service(change_role).service(deactivate_member);
+    config
+        .service(show_organisation)
+        .service(show_usage)
+        .service(list_members)
+        .service(change_role)
+        .service(deactivate_member);
     config.service(list_invitations).service(invite).service(withdraw_invitation).service(accept_invitation);
 }
 
@@ -80,6 +85,36 @@ pub(crate) async fn show_organisation(caller: May<Read>, app: Data<App>) -> Repl
         receipt_count: receipts,
         plan: "free".to_owned(),
         created_at: row.stamp.created_at,
+    }))
+}
+
+/// What the caller's organisation has done.
+#[derive(Serialize, ToSchema)]
+pub struct Usage {
+    /// How many receipts it has minted.
+    receipts_lifetime: u64,
+    /// How many of them in this calendar month, UTC.
+    receipts_this_month: i64,
+    /// The place that the next receipt will have in its chain.
+    org_seq: u64,
+    /// How many lanes its agent profiles have earned: three runs at honey, and none at propolis.
+    earned_lanes: i64,
+}
+
+/// Shows what the caller's organisation has done.
+#[utoipa::path(tag = "identity", operation_id = "show_usage")]
+#[get("/org/usage")]
+pub(crate) async fn show_usage(caller: May<Read>, app: Data<App>) -> Reply<Okay<Usage>> {
+    // Receipts are numbered from 0 without gaps.
+    let (next, _) = app.store.next_receipt(caller.org).await.map_err(Refused::from)?;
+    let since = crate::outside::clock::month();
+    Ok(Okay(Usage {
+        receipts_lifetime: next,
+        receipts_this_month: projections::ledger::minted_since(app.db(), caller.org, since)
+            .await
+            .map_err(Refused::from)?,
+        org_seq: next,
+        earned_lanes: projections::agents::earned_lanes(app.db(), caller.org).await.map_err(Refused::from)?,
     }))
 }
 

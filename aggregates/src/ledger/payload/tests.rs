@@ -209,6 +209,111 @@ fn it_has_a_canonical_form_without_floats_and_with_keys_in_ascii() {
     assert_eq!(serde_json::to_vec(&payload(&eventful())).expect("can be written"), bytes);
 }
 
+/// A stack as an audit saw it.
+fn stack() -> crate::agents::lanes::Stack {
+    use crate::agents::{Cents, Governance, Profile, lanes::Counts};
+    let governance = Governance {
+        requires_approval_client_output: true,
+        spend_cap: Cents::of_dollars(12.5),
+        blocked_lanes: vec!["Bid review".into()],
+        notes: None,
+    };
+    let profile = Profile {
+        name: "memo analyst".into(),
+        model: Some("m-2".into()),
+        context_window: Some(200_000),
+        governance: Some(governance),
+        ..Profile::default()
+    };
+    crate::agents::lanes::Stack { id: id(51), profile, active: true, created_at: at(0), standing: Counts::default() }
+}
+
+const PROFILE_KEYS: [&str; 17] = [
+    "id",
+    "name",
+    "harness",
+    "harness_version",
+    "model",
+    "model_provider",
+    "served_by",
+    "runtime_host",
+    "runtime_os",
+    "runtime_hardware",
+    "tools",
+    "context_window",
+    "capability_tier",
+    "notes",
+    "governance",
+    "active",
+    "created_at",
+];
+
+#[test]
+fn it_has_the_whole_profile_as_the_audit_saw_it() {
+    let mut run = eventful();
+    run.head.audit.as_mut().expect("audited").stack = Some(Box::new(stack()));
+    let sealed = payload(&run)["agent_profile"].clone();
+    assert_eq!(keys(&sealed), PROFILE_KEYS.into());
+    assert_eq!((&sealed["model"], &sealed["harness"], &sealed["tools"]), (&json!("m-2"), &Value::Null, &json!([])));
+    let governance = json!({
+        "requires_approval_client_output": true, "spend_cap_usd": "12.50", "blocked_lanes": ["Bid review"], "notes": null
+    });
+    assert_eq!(sealed["governance"], governance, "an amount is a text: no floats");
+    let payload = Payload::of(&run, coordinates(), surroundings()).expect("has a receipt");
+    assert!(canonical::to_vec(&payload).is_ok());
+}
+
+#[test]
+fn the_receipt_of_an_incident_says_what_happened() {
+    use crate::{
+        agents::incident::{Incident, IncidentEvent, Opened},
+        rulebooks::vocabulary::IncidentKind,
+    };
+    let opened = Opened {
+        id: id(71),
+        profile: Some(stack().id),
+        run: None,
+        kind: IncidentKind::Rogue,
+        tier: TierLevel::High,
+        title: "outside of its grant".into(),
+        detail: None,
+        lane: Some("CRE memo".into()),
+        response: vec!["called back".into()],
+    };
+    let mut incident = Incident::default();
+    let sealed = |incident: &Incident, profile| {
+        let around = surroundings();
+        IncidentPayload::of(incident, coordinates(), around.organization, profile, at(3), around.events)
+    };
+    assert!(sealed(&incident, None).is_err(), "there is none");
+    incident.evolve(&IncidentEvent::IncidentOpened(Box::new(opened)));
+    let payload = sealed(&incident, Some(SealedProfile::of(&stack()))).expect("an incident");
+    let bytes = canonical::to_vec(&payload).expect("has a canonical form");
+    assert_eq!(canonical::check(&bytes), Ok(()));
+    let said: Value = serde_json::from_slice(&bytes).expect("is JSON");
+    let expected = json!({
+        "schema": "defendable.incident-receipt/v1",
+        "receipt_id": "DCR-000000-0a1b2c3d",
+        "org_seq": 0,
+        "parent_hash": "0".repeat(64),
+        "created_at": "2026-03-01T00:11:40Z",
+        "share_url": "https://example.org/share/a1B2c3D4e5F6g7H8i9J0k1L2",
+        "organization": {"id": surroundings().organization.id, "name": "example.com"},
+        "incident": {
+            "id": incident.opened().expect("there").id, "kind": "rogue", "tier": "high",
+            "title": "outside of its grant", "detail": null, "lane": "CRE memo", "response": ["called back"],
+            "status": "open", "run_id": null, "opened_at": "2026-03-01T00:00:03Z",
+        },
+        "agent_profile": SealedProfile::of(&stack()),
+        "events": {"org_position": 12, "hash": "0".repeat(64)},
+    });
+    assert_eq!(said, expected);
+    incident.evolve(&IncidentEvent::IncidentResolved {});
+    let resolved = serde_json::to_value(sealed(&incident, None).expect("an incident")).expect("can be written");
+    assert_eq!(resolved.pointer("/incident/status"), Some(&json!("resolved")));
+    assert_eq!(resolved["agent_profile"], Value::Null);
+}
+
 #[test]
 fn it_has_no_hash_of_its_own() {
     assert!(payload(&eventful()).get("receipt_sha256").is_none());

@@ -16,7 +16,7 @@ use crate::{
         version::Version,
         vocabulary::{CapabilityTier, CheckCategory, CheckKind, Lane, RuleSeverity},
     },
-    runs::audit::text_rules::TextRule,
+    runs::audit::{STACK_FIT, text_rules::TextRule},
 };
 use proof::{canonical::parse_strict, digest::sha256};
 use serde::de::DeserializeOwned;
@@ -269,7 +269,7 @@ impl Reader {
         if !is_key(key) {
             let form = "must be 1 to 64 characters: a lower-case letter, then lower-case letters, digits and `_`";
             self.problem(path, format!("the key `{key}` {form}"));
-        } else if RESERVED.contains(&key) || is_generated(key) {
+        } else if RESERVED.contains(&key) || STACK_FIT.contains(&key) || is_generated(key) {
             self.problem(path, format!("the key `{key}` is one that the referee gives its own checks"));
         } else if !self.keys.insert(key.to_owned()) {
             self.problem(path, format!("the key `{key}` is taken by another rule"));

@@ -20,7 +20,7 @@ fn sheet(spec: Value, listed: Value) -> Sheet {
 }
 
 fn judge_with(sheet: &Sheet, inputs: &Value, output: &str, evidence: &[Exhibit<'_>]) -> Vec<Outcome> {
-    audit(&Work { sheet, inputs, output, evidence })
+    audit(&Work { sheet, inputs, output, evidence, stack: None })
 }
 
 fn judge(sheet: &Sheet, inputs: Value, output: Value) -> Vec<Outcome> {
@@ -406,5 +406,96 @@ fn calculations_that_rest_on_each_other_in_a_circle_are_flagged_as_not_verifiabl
     for key in ["math_1_a", "math_2_b"] {
         assert_eq!(came_to(&checks, key), (FLAG, RuleSeverity::Mid));
         assert!(find(&checks, key).detail.as_deref().is_some_and(|detail| detail.starts_with("not verifiable")));
+    }
+}
+
+mod stack_fit {
+    use super::*;
+    use crate::{
+        agents::{
+            Governance, Profile,
+            lanes::{Counts, Stack},
+        },
+        rulebooks::vocabulary::CapabilityTier,
+        runs::tests::fixtures::id,
+    };
+
+    /// A sheet that demands this much, for any text.
+    fn demanding(least: Option<&str>) -> Sheet {
+        let mut file = json!({
+            "slug": "test_v1", "name": "Test", "version": "1.0", "lane": "agent", "summary": "s", "purpose": "p",
+            "assignment_instructions": "i", "required_inputs": [], "expected_outputs": [],
+            "audit_checks": [{"key": "output_nonempty", "label": "Something", "kind": "auto", "severity": "low"}]
+        });
+        if let Some(least) = least {
+            file["min_capability_tier"] = json!(least);
+        }
+        Sheet::load(file.to_string().as_bytes()).expect("the sheet loads")
+    }
+
+    fn stack(tier: Option<CapabilityTier>, propolis: u32, shut: Option<&str>) -> Stack {
+        let blocked_lanes = shut.iter().map(|lane| (*lane).to_owned()).collect();
+        let governance = Some(Governance { blocked_lanes, ..Governance::default() });
+        let profile = Profile { name: "a".into(), capability_tier: tier, governance, ..Profile::default() };
+        let standing = Counts { honey: 0, jelly: 0, propolis };
+        Stack { id: id(1), profile, active: true, created_at: crate::time::Time::default(), standing }
+    }
+
+    fn judge(sheet: &Sheet, stack: Option<&Stack>) -> Vec<Outcome> {
+        let output = "a long enough answer ".repeat(20);
+        audit(&Work { sheet, inputs: &json!({}), output: &output, evidence: &[], stack })
+    }
+
+    fn keys(checks: &[Outcome]) -> Vec<&str> {
+        checks.iter().map(|check| check.key.as_str()).collect()
+    }
+
+    #[test]
+    fn a_stack_that_is_fit_adds_nothing() {
+        let plain = judge(&demanding(Some("small")), None);
+        for tier in [CapabilityTier::Small, CapabilityTier::Mid, CapabilityTier::Frontier] {
+            assert_eq!(judge(&demanding(Some("small")), Some(&stack(Some(tier), 1, None))), plain, "{tier}");
+        }
+        assert_eq!(judge(&demanding(None), Some(&stack(None, 0, Some("other")))), plain);
+    }
+
+    #[test]
+    fn a_capability_below_the_least_is_a_mid_flag_of_its_own_bucket() {
+        let checks = judge(&demanding(Some("mid")), Some(&stack(Some(CapabilityTier::Small), 0, None)));
+        assert_eq!(keys(&checks), ["output_nonempty", "stack_fit_capability"]);
+        let check = find(&checks, "stack_fit_capability");
+        assert_eq!((check.status, check.severity, check.bucket()), (FLAG, RuleSeverity::Mid, Bucket::StackFit));
+        assert_eq!(check.found.as_deref(), Some("small"));
+        assert!(check.remedy.as_deref().is_some_and(|remedy| remedy.contains("mid or above")));
+        let verdict = verdict(&checks, 80, 60).expect("a verdict");
+        assert_eq!((verdict.severity, verdict.outcome), (Severity::Jelly, VerdictOutcome::Risk));
+        assert_eq!(verdict.next_action, crate::rulebooks::vocabulary::NextAction::Review, "no defect of the work");
+    }
+
+    #[test]
+    fn a_capability_that_nobody_declared_is_said_to_be_unknown() {
+        let checks = judge(&demanding(Some("edge")), Some(&stack(None, 0, None)));
+        assert_eq!(find(&checks, "stack_fit_capability").status, CheckStatus::Skip);
+    }
+
+    #[test]
+    fn a_blocked_lane_is_flagged_whoever_blocked_it() {
+        for stack in [stack(None, 2, None), stack(None, 0, Some("test_v1")), stack(None, 0, Some("TEST"))] {
+            let checks = judge(&demanding(None), Some(&stack));
+            let check = find(&checks, "stack_fit_lane");
+            assert_eq!((check.status, check.severity, check.bucket()), (FLAG, RuleSeverity::Mid, Bucket::StackFit));
+        }
+    }
+
+    #[test]
+    fn no_sheet_may_use_the_keys() {
+        for key in STACK_FIT {
+            let file = json!({
+                "slug": "test_v1", "name": "Test", "version": "1.0", "lane": "agent", "summary": "s", "purpose": "p",
+                "assignment_instructions": "i", "required_inputs": [], "expected_outputs": [],
+                "audit_checks": [{"key": key, "label": "Mine"}]
+            });
+            assert!(Sheet::load(file.to_string().as_bytes()).is_err(), "{key}");
+        }
     }
 }

@@ -170,6 +170,7 @@ pub(crate) fn audited(number: u32, round: u32, checks: Vec<Outcome>) -> RunEvent
             engine: engine(),
             sheet_sha256: sheet().content_sha256,
             inputs_sha256: inputs_digest(),
+            stack: None,
             deterministic: checks.iter().all(|check| check.kind == CheckKind::Auto),
         },
         verdict: (!is_open).then(|| verdict_on(&checks)),
@@ -271,6 +272,7 @@ pub(crate) fn check(ordinal: u32) -> CheckId {
 /// What the referee hands in that has looked at the run as it stands.
 pub(crate) fn findings(run: &Run, checks: Vec<Outcome>) -> Findings {
     Findings {
+        stack: None,
         engine: engine(),
         sheet_sha256: sheet().content_sha256,
         submission: run.head.submission.as_ref().map_or(submission_id(1), |submission| submission.id),
