@@ -127,7 +127,7 @@ async fn a_sign_in_is_kept_for_its_owner_alone_and_forgotten_on_both_sides() {
     let link = told.text().lines().find_map(|line| line.trim().strip_prefix("http")).map(|rest| format!("http{rest}"));
     let command = told.text().lines().find_map(|line| line.trim().strip_prefix("defendable ")).unwrap();
     let (_, token) = link.as_ref().unwrap().split_once("token=").unwrap();
-    assert_eq!(command, format!("auth verify {token}"));
+    assert_eq!(command, format!("auth verify --api {} {token}", service.url()));
     terminal.run(&words(command)).text();
     terminal.run(&words(command)).fails(2, "API 401: ");
 
@@ -296,7 +296,7 @@ async fn a_run_goes_from_its_project_to_a_receipt_that_anyone_verifies() {
 
     let approve = ["approval", "set", run, "--decision", "approved"];
     if verdict["severity"] == "propolis" {
-        ada.run(&approve).fails(1, "API 409: ");
+        ada.run(&approve).fails(1, "API 400: ");
     }
     ada.run(&["receipt", "generate", run]).fails(1, "API 409: ");
     let approved = ada.run(&[&approve[..], &["--note", "ship it", "--json"]].concat()).json();
@@ -333,7 +333,6 @@ async fn a_run_goes_from_its_project_to_a_receipt_that_anyone_verifies() {
     assert_eq!(ada.run(&["receipt", "show", token, "--json"]).json()["receipt_sha256"], hash);
     assert!(ada.run(&["receipt", "show", url]).text().contains("DCR-000000-"));
     ada.run(&["verify", "unknown"]).fails(1, "API 404: ");
-    service.expect_sound();
 }
 
 #[tokio::test]
@@ -354,6 +353,11 @@ async fn the_recent_receipts_are_listed_by_their_schema() {
     assert_eq!(ada.run(&["receipts", "recent", "-s", "incident", "--json"]).out, "[]\n");
     assert!(ada.run(&["receipts", "recent"]).text().contains(minted[0].as_str().unwrap()));
     assert_eq!(ada.run(&["receipts", "recent", "-n", "51"]).code, 2);
+    let whole = client.get("/receipts/recent?limit=1").await.ok();
+    assert_eq!((&whole["count"], &whole["rollups"][0]), (&json!(1), &recent[0]));
+    client.get("/receipts/recent?limit=51").await.refused(400);
+    let bob = service.sign_in("bob@example.org").await;
+    assert_eq!(bob.get("/receipts/recent").await.ok()["count"], 0);
 }
 
 #[tokio::test]
@@ -587,8 +591,8 @@ async fn the_demo_fills_a_new_store_that_is_served_as_any_other() {
     let again = terminal.run(&["demo", "--data-dir", data.to_str().unwrap()]);
     again.fails(1, "has organisations already");
 
-    let service = service.restart().await;
     service.expect_sound();
+    let service = service.restart().await;
     let you = Terminal::signed_in(&service, "you@example.com");
     let runs = you.run(&["runs", "ls", "--json"]).json();
     let all = |field: &str| -> BTreeSet<String> {

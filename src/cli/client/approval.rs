@@ -18,7 +18,7 @@ pub enum Approval {
         #[arg(long, value_parser = ["approved", "rejected", "escalated"])]
         decision: String,
         /// Why, at most 4,000 characters; a propolis verdict is approved only with one
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         note: Option<String>,
     },
 }

@@ -25,7 +25,7 @@ pub enum Audit {
         #[arg(value_enum)]
         grade: Grade,
         /// Why, at most 4,000 characters
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         detail: Option<String>,
     },
     /// Let the verdict follow from the checks, once none is open

@@ -22,7 +22,7 @@ pub enum Auth {
     /// Trade the token of a sign-in link for a session, and save that
     Verify {
         /// The link, or what follows `token=` in it
-        #[arg(value_name = "TOKEN|LINK")]
+        #[arg(value_name = "TOKEN|LINK", allow_hyphen_values = true)]
         token: String,
     },
     /// Show who is signed in; exit code 2 when nobody is

@@ -28,7 +28,7 @@ pub enum Evidence {
         #[arg(long)]
         label: String,
         /// The text itself, or `-` for standard input
-        #[arg(long, value_name = "TEXT|-")]
+        #[arg(long, value_name = "TEXT|-", allow_hyphen_values = true)]
         content: Option<String>,
     },
     /// Attach a file, at most 25 MiB; what was audited before is void

@@ -16,7 +16,7 @@ pub enum Receipt {
     /// Show a receipt by its share token or link; to verify it, use `defendable verify`
     Show {
         /// The share token, or the link that ends in it
-        #[arg(value_name = "TOKEN|URL")]
+        #[arg(value_name = "TOKEN|URL", allow_hyphen_values = true)]
         token: verify::Shared,
     },
 }

@@ -18,7 +18,7 @@ pub enum Submission {
         #[arg(long, short, value_name = "FILE|-", required_unless_present = "output_text")]
         output_file: Option<String>,
         /// The agent's output itself, or `-` for standard input
-        #[arg(long, value_name = "TEXT|-", conflicts_with = "output_file")]
+        #[arg(long, value_name = "TEXT|-", allow_hyphen_values = true, conflicts_with = "output_file")]
         output_text: Option<String>,
         /// Whose work it is
         #[command(flatten)]

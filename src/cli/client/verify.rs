@@ -19,7 +19,7 @@ pub struct Verify {
     #[command(flatten)]
     pub remote: Remote,
     /// The share token, or the link that ends in it
-    #[arg(value_name = "TOKEN|URL")]
+    #[arg(value_name = "TOKEN|URL", allow_hyphen_values = true)]
     pub receipt: Shared,
 }
 
