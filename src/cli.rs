@@ -59,6 +59,10 @@ pub enum Command {
     FlightSheets(Group<client::flight_sheets::FlightSheets>),
     /// Runs of agents, from the assignment to the verdict
     Runs(Group<client::runs::Runs>),
+    /// Agents' profiles, and what they have earned
+    Agents(Group<client::agents::Agents>),
+    /// Incidents with agents
+    Incidents(Group<client::incidents::Incidents>),
     /// What a run's work rests on
     Evidence(Group<client::evidence::Evidence>),
     /// The work of a run
@@ -129,6 +133,8 @@ pub fn run() -> ExitCode {
         Command::Projects(group) => finish(client::projects::run(&group)),
         Command::FlightSheets(group) => finish(client::flight_sheets::run(&group)),
         Command::Runs(group) => finish(client::runs::run(&group)),
+        Command::Agents(group) => finish(client::agents::run(&group)),
+        Command::Incidents(group) => finish(client::incidents::run(&group)),
         Command::Evidence(group) => finish(client::evidence::run(&group)),
         Command::Submission(group) => finish(client::submission::run(&group)),
         Command::Audit(group) => finish(client::audit::run(&group)),

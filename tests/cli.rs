@@ -7,10 +7,13 @@ mod support;
 use std::{
     collections::BTreeSet,
     fs,
-    io::Write,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
     time::Instant,
 };
 use support::*;
@@ -542,23 +545,235 @@ async fn what_is_wrong_is_said_in_a_line() {
         assert!(told.code == 2 && told.out.is_empty() && told.err.contains("--help"), "{wrong:?}: {told:?}");
     }
     // Something else than this service answers.
-    let strange = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", strange.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in strange.incoming().flatten() {
-            let mut stream = stream;
-            let mut request = [0; 4096];
-            let _ = std::io::Read::read(&mut stream, &mut request);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
-        }
-    });
-    let token = ada.with(&[("DEFENDABLE_TOKEN", "sk-x"), ("DEFENDABLE_API", &address)]);
-    token.run(&["projects", "ls"]).fails(1, "none of this service's answers");
+    for (strange, says) in [(json!("hello"), "no list"), (json!({ "projects": 7 }), "no list")] {
+        let strange = StandIn::answering(vec![("GET /projects", strange)]);
+        strange.terminal().run(&["projects", "ls"]).fails(1, says);
+    }
     // A file of credentials that is none.
     fs::write(ada.credentials(), "nonsense").unwrap();
     ada.run(&["projects", "ls"]).fails(2, "sign in again");
     let again = Terminal::signed_in(&service, "ada@example.org");
     again.run(&["projects", "ls"]).text();
+}
+
+/// A service that answers what it is told to, and remembers what it was asked.
+struct StandIn {
+    url: String,
+    asked: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+impl StandIn {
+    /// Answers each request line that begins as given with 200 and that body; the first that fits.
+    fn answering(answers: Vec<(&'static str, Value)>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(vec![]));
+        let seen = Arc::clone(&asked);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut reader = BufReader::new(stream.unwrap());
+                let (mut head, mut length) = (String::new(), 0);
+                loop {
+                    let mut line = String::new();
+                    if reader.read_line(&mut line).unwrap() == 0 || line == "\r\n" {
+                        break;
+                    }
+                    if let Some(given) = line.to_lowercase().strip_prefix("content-length:") {
+                        length = given.trim().parse().unwrap();
+                    }
+                    if head.is_empty() {
+                        head = line.trim_end_matches(" HTTP/1.1\r\n").to_owned();
+                    }
+                }
+                let mut body = vec![0; length];
+                reader.read_exact(&mut body).unwrap();
+                let answer = answers.iter().find(|(begin, _)| head.starts_with(begin));
+                let answer = answer.map_or_else(|| panic!("nobody expected {head}"), |(_, answer)| answer.to_string());
+                seen.lock().unwrap().push((head, String::from_utf8(body).unwrap()));
+                let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", answer.len());
+                reader.into_inner().write_all((head + &answer).as_bytes()).unwrap();
+            }
+        });
+        Self { url, asked }
+    }
+
+    /// The last request: its line, and its body.
+    fn asked(&self) -> (String, Value) {
+        let (line, body) = self.asked.lock().unwrap().last().unwrap().clone();
+        (line, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// A terminal that talks to it.
+    fn terminal(&self) -> Terminal {
+        let home =
+            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("stand-in-{}", self.url.replace([':', '/'], "")));
+        fs::create_dir_all(&home).unwrap();
+        Terminal { home, environment: vec![("DEFENDABLE_API", self.url.clone()), ("DEFENDABLE_TOKEN", "sk-x".into())] }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if self.home.file_name().is_some_and(|name| name.to_string_lossy().starts_with("stand-in-")) {
+            let _ = fs::remove_dir_all(&self.home);
+        }
+    }
+}
+
+#[test]
+fn an_organisations_own_sheets_are_tried_published_and_retired() {
+    let verdict = json!({ "outcome": "fail", "severity": "propolis", "score_100": 0 });
+    let own = json!({ "id": "fs_1", "slug": "own_v1", "version": "1.1", "active": true, "origin": "organisation" });
+    let service = StandIn::answering(vec![
+        (
+            "POST /flight-sheets/validate",
+            json!({ "valid": true, "errors": [], "checks": [{ "key": "k", "status": "flag" }], "verdict": verdict }),
+        ),
+        ("POST /flight-sheets/own_v1/retire", own.clone()),
+        ("POST /flight-sheets", own.clone()),
+        ("GET /flight-sheets/own_v1?version=1.0", own),
+    ]);
+    let terminal = service.terminal();
+    // Floating-point numbers and white space are the sheet's own: they go as they were written.
+    let written = "{ \"slug\": \"own_v1\",  \"n\": 1.50 }";
+    let (sheet, work) = (terminal.file("sheet.json", written), terminal.file("work.json", "no JSON"));
+    let (inputs, note) = (terminal.file("inputs.json", "{\"a\": 1.0}"), terminal.file("note.txt", "said"));
+    let note = format!("a note={note}");
+    let told = terminal.run(&[
+        "flight-sheets",
+        "validate",
+        &sheet,
+        "--submission",
+        &work,
+        "--inputs",
+        &inputs,
+        "--note",
+        &note,
+    ]);
+    assert!(told.text().contains("propolis") && told.text().contains("valid"), "{told:?}");
+    let (_, body) = service.asked.lock().unwrap().last().unwrap().clone();
+    let expected = format!(
+        "{{\"sheet\":{written},\"submission\":{{\"output_text\":\"no JSON\"}},\"inputs\":{{\"a\": 1.0}},\
+         \"evidence\":[{{\"content\":\"said\",\"label\":\"a note\"}}]}}"
+    );
+    assert_eq!(body, expected);
+    terminal.run(&["flight-sheets", "validate", &sheet]).text();
+    assert_eq!(service.asked().1, serde_json::from_str::<Value>(&format!("{{\"sheet\":{written}}}")).unwrap());
+    terminal.run(&["flight-sheets", "validate", &work]).fails(2, "not JSON");
+
+    assert!(terminal.run(&["flight-sheets", "upload", &sheet]).text().contains("own_v1"));
+    assert_eq!(service.asked.lock().unwrap().last().unwrap(), &("POST /flight-sheets".into(), written.to_owned()));
+    assert_eq!(terminal.piped(&["flight-sheets", "upload", "-", "--json"], written).json()["version"], "1.1");
+    assert!(terminal.run(&["flight-sheets", "retire", "own_v1"]).text().contains("organisation"));
+    assert!(terminal.run(&["flight-sheets", "show", "own_v1", "--at", "1.0"]).text().contains("1.1"));
+
+    let wrong = json!({ "path": "eval_spec.rules[2]", "message": "no such operator" });
+    let service = StandIn::answering(vec![(
+        "POST /flight-sheets/validate",
+        json!({ "valid": false, "errors": [wrong], "checks": null, "verdict": null }),
+    )]);
+    let terminal = service.terminal();
+    let sheet = terminal.file("sheet.json", written);
+    let told = terminal.run(&["flight-sheets", "validate", &sheet]);
+    told.fails(1, "does not load");
+    assert!(told.out.contains("eval_spec.rules[2]"), "{told:?}");
+    terminal.run(&["flight-sheets", "validate", &sheet, "--json"]).fails(1, "does not load");
+}
+
+#[test]
+fn agents_and_incidents_have_their_commands() {
+    let agent = "agt_01h455vb4pex5vsknk084sn02q";
+    let run = "run_01h455vb4pex5vsknk084sn02q";
+    let counts = json!({ "honey": 3, "jelly": 1, "propolis": 0 });
+    let profile = json!({
+        "id": agent, "name": "memo analyst", "model": "m-1", "governance": { "blocked_lanes": ["x"] },
+        "summary": { "overall_status": "approved", "verdict_counts": counts, "approved_lanes": ["GDPR"] },
+        "capability": { "overall_status": "approved", "lane_authorizations": [
+            { "name": "GDPR", "status": "approved", "honey": 3, "jelly": 1, "propolis": 0 },
+        ] },
+    });
+    let incident = json!({ "id": "inc_1", "kind": "rogue", "tier": "mid", "title": "it ran", "status": "open" });
+    let entry = json!({ "agent_profile_id": agent, "name": "memo analyst", "approved_lanes": 1, "honey": 3 });
+    let service = StandIn::answering(vec![
+        ("GET /agent-profiles/leaderboard", json!({ "entries": [entry], "next_cursor": null })),
+        ("GET /agent-profiles/agt_", profile.clone()),
+        ("GET /agent-profiles?", json!({ "agent_profiles": [profile], "next_cursor": null })),
+        ("POST /agent-profiles/agt_", json!({ "opened": [incident], "scanned_lanes": 2, "blocked_lanes": ["GDPR"] })),
+        ("POST /agent-profiles", profile.clone()),
+        ("GET /incidents?", json!({ "incidents": [incident], "next_cursor": null })),
+        ("GET /incidents/inc_1", incident.clone()),
+        ("POST /incidents/inc_1/receipt", json!({ "receipt_id": "DCR-000007-0a1b2c3d", "org_seq": 7 })),
+        ("POST /incidents", incident.clone()),
+        ("PATCH /incidents/inc_1", incident),
+    ]);
+    let terminal = service.terminal();
+    assert!(terminal.run(&["agents", "ls"]).text().contains("3/1/0"));
+    assert_eq!(terminal.run(&["agents", "ls", "--json"]).json()[0]["id"], agent);
+    assert!(terminal.run(&["agents", "show", agent]).text().contains("GDPR"));
+    assert!(terminal.run(&["agents", "leaderboard"]).text().contains("memo analyst"));
+    assert_eq!(terminal.run(&["agents", "leaderboard", "--json"]).json()[0]["honey"], 3);
+    assert!(terminal.run(&["agents", "watch", agent]).text().contains("GDPR"));
+    assert_eq!(service.asked().0, format!("POST /agent-profiles/{agent}/watchdog"));
+    let governance = terminal.file("governance.json", "{\"blocked_lanes\": [\"x\"]}");
+    let new = [
+        "agents",
+        "create",
+        "--name",
+        "memo analyst",
+        "--model",
+        "m-1",
+        "--tool",
+        "search",
+        "--tool",
+        "mail",
+        "--context-window",
+        "128000",
+        "--capability-tier",
+        "mid",
+        "--governance",
+        &governance,
+    ];
+    assert!(terminal.run(&new).text().contains(agent));
+    let body = json!({
+        "name": "memo analyst", "model": "m-1", "tools": ["search", "mail"], "context_window": 128_000,
+        "capability_tier": "mid", "governance": { "blocked_lanes": ["x"] },
+    });
+    assert_eq!(service.asked(), ("POST /agent-profiles".to_owned(), body));
+
+    let filtered = ["incidents", "ls", "--agent-profile", agent, "--status", "open", "--kind", "rogue"];
+    assert!(terminal.run(&filtered).text().contains("it ran"));
+    let query = format!("GET /incidents?agent_profile_id={agent}&status=open&kind=rogue&limit=200");
+    assert_eq!(service.asked().0, query);
+    let open = [
+        "incidents",
+        "open",
+        "--title",
+        "it ran",
+        "--kind",
+        "rogue",
+        "--tier",
+        "mid",
+        "--agent-profile",
+        agent,
+        "--run",
+        run,
+        "--response",
+        "stopped",
+        "--lane",
+        "GDPR",
+        "--detail",
+        "- at night",
+    ];
+    assert!(terminal.run(&open).text().contains("inc_1"));
+    let body = json!({
+        "title": "it ran", "kind": "rogue", "tier": "mid", "agent_profile_id": agent, "run_id": run,
+        "response": ["stopped"], "lane": "GDPR", "detail": "- at night",
+    });
+    assert_eq!(service.asked(), ("POST /incidents".to_owned(), body));
+    assert!(terminal.run(&["incidents", "show", "inc_1"]).text().contains("it ran"));
+    terminal.run(&["incidents", "resolve", "inc_1"]).text();
+    assert_eq!(service.asked(), ("PATCH /incidents/inc_1".to_owned(), json!({ "status": "resolved" })));
+    assert!(terminal.run(&["incidents", "receipt", "inc_1"]).text().contains("DCR-000007"));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The commands of a client. Each speaks HTTP to a service, as any other program would, and shows the answer to a person
 //! as a table or, with `--json`, to a program.
 
+pub mod agents;
 mod api;
 pub mod approval;
 pub mod audit;
@@ -8,6 +9,7 @@ pub mod auth;
 mod credentials;
 pub mod evidence;
 pub mod flight_sheets;
+pub mod incidents;
 mod input;
 pub mod projects;
 pub mod receipts;

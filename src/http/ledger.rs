@@ -1,6 +1,6 @@
 //! Receipts: minting one, showing it to anyone, and the chain.
 
-mod recent;
+pub mod recent;
 
 use crate::{
     app::{App, Refused},

@@ -8,7 +8,7 @@ use crate::{
 use aggregates::ids::OrgId;
 use reqwest::{
     Client, Method, RequestBuilder, StatusCode, Url,
-    header::{HeaderMap, LOCATION},
+    header::{CONTENT_TYPE, HeaderMap, LOCATION},
     multipart::Form,
     redirect::Policy,
 };
@@ -112,6 +112,12 @@ impl Api {
     /// Sends JSON.
     pub(super) async fn send_json(&self, method: Method, path: &[&str], body: &Value) -> Result<Value, Failure> {
         self.json(self.request(method, path).json(body)).await
+    }
+
+    /// Sends JSON as it was written, byte for byte.
+    pub(super) async fn send_file(&self, path: &[&str], json: Vec<u8>) -> Result<Value, Failure> {
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
+        self.json(request.body(json)).await
     }
 
     /// Sends a form with a file.

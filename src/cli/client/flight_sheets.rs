@@ -1,9 +1,13 @@
 //! `defendable flight-sheets`
 
-use super::{Api, show};
-use crate::cli::{Failure, Group};
+use super::{Api, input, runs, show};
+use crate::{
+    cli::{Failure, Group},
+    config::Remote,
+};
 use clap::Subcommand;
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json, value::RawValue};
 
 /// What to do with flight sheets.
 #[derive(Debug, Subcommand)]
@@ -19,7 +23,49 @@ pub enum FlightSheets {
         /// Its id or slug
         #[arg(value_name = "ID|SLUG", value_parser = segment)]
         sheet: String,
+        /// One of its versions; the one published last unless said
+        #[arg(long, value_name = "VERSION")]
+        at: Option<String>,
     },
+    /// Try a flight sheet without publishing it: say all that is wrong with it, and how it would judge some work
+    Validate {
+        /// The sheet's file, or `-` for standard input
+        #[arg(value_name = "FILE|-")]
+        file: String,
+        /// A file with work to try it on
+        #[arg(long, value_name = "FILE")]
+        submission: Option<String>,
+        /// A file with a JSON object: what the run would declare as its inputs
+        #[arg(long, value_name = "FILE", requires = "submission")]
+        inputs: Option<String>,
+        /// A text file that the run would have as evidence; may be repeated
+        #[arg(long, value_name = "LABEL=FILE", value_parser = input::labelled, requires = "submission")]
+        note: Vec<(String, String)>,
+    },
+    /// Publish a flight sheet of the organisation's own, or its next version
+    Upload {
+        /// The sheet's file, or `-` for standard input
+        #[arg(value_name = "FILE|-")]
+        file: String,
+    },
+    /// Take a flight sheet of the organisation's own out of use; runs that were opened with it go on
+    Retire {
+        /// Its id or slug
+        #[arg(value_name = "ID|SLUG", value_parser = segment)]
+        sheet: String,
+    },
+}
+
+/// A sheet to try, as it was written, and work to try it on.
+#[derive(Serialize)]
+struct Trial {
+    sheet: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submission: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inputs: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    evidence: Vec<Value>,
 }
 
 pub(in crate::cli) async fn run(Group { remote, command }: &Group<FlightSheets>) -> Result<(), Failure> {
@@ -37,9 +83,61 @@ pub(in crate::cli) async fn run(Group { remote, command }: &Group<FlightSheets>)
             ];
             show::list(remote, &sheets, &columns, "There are no such flight sheets.")
         }
-        FlightSheets::Show { sheet } => show::record(remote, &api.get(&["flight-sheets", sheet], &[]).await?, told),
+        FlightSheets::Show { sheet, at } => {
+            let at = at.as_deref().map(|at| ("version", at));
+            show::record(remote, &api.get(&["flight-sheets", sheet], at.as_slice()).await?, told)
+        }
+        FlightSheets::Validate { file, submission, inputs, note } => {
+            let mut trial = Trial { sheet: input::json(file)?, submission: None, inputs: None, evidence: vec![] };
+            if let Some(file) = submission {
+                trial.submission = Some(json!({ "output_text": input::text(file)? }));
+            }
+            if let Some(file) = inputs {
+                trial.inputs = Some(input::json(file)?);
+            }
+            for (label, file) in note {
+                trial.evidence.push(json!({ "label": label, "content": input::text(file)? }));
+            }
+            let tried = api.send_file(&["flight-sheets", "validate"], serde_json::to_vec(&trial)?).await?;
+            judged(remote, &tried)
+        }
+        FlightSheets::Upload { file } => {
+            let published = api.send_file(&["flight-sheets"], input::bytes(file)?).await?;
+            show::record(remote, &published, told)
+        }
+        FlightSheets::Retire { sheet } => {
+            show::record(remote, &api.post(&["flight-sheets", sheet, "retire"]).await?, told)
+        }
     }
 }
+
+/// What trying a sheet came to; a failure where it does not load.
+fn judged(remote: &Remote, tried: &Value) -> Result<(), Failure> {
+    let errors = tried["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    show::record(remote, tried, |tried| {
+        let columns: [show::Column; 2] =
+            [("PLACE", |error| show::field(error, "path")), ("PROBLEM", |error| show::field(error, "message"))];
+        if !errors.is_empty() {
+            return show::table(errors, &columns);
+        }
+        let Some(checks) = tried["checks"].as_array() else { return "The flight sheet is valid.".to_owned() };
+        let then = match &tried["verdict"] {
+            Value::Null => "No verdict: a person must grade, or no rule applied.".to_owned(),
+            verdict => runs::verdict(verdict),
+        };
+        format!("The flight sheet is valid. Of the work it says\n\n{}\n\n{then}", show::table(checks, &TRIED))
+    })?;
+    if tried["valid"] == true { Ok(()) } else { Err("the flight sheet does not load".into()) }
+}
+
+/// Checks that belong to no run.
+const TRIED: [show::Column; 5] = [
+    ("STATUS", |check| show::field(check, "status")),
+    ("TIER", |check| show::field(check, "tier")),
+    ("CATEGORY", |check| show::field(check, "category")),
+    ("KEY", |check| show::field(check, "key")),
+    ("DETAIL", |check| show::cell(check, "detail")),
+];
 
 /// A flight sheet, for people.
 fn told(sheet: &Value) -> String {
@@ -49,6 +147,7 @@ fn told(sheet: &Value) -> String {
         ("Name", show::field(sheet, "name")),
         ("Version", show::field(sheet, "version")),
         ("Lane", show::field(sheet, "lane")),
+        ("From", show::field(sheet, "origin")),
         ("In use", show::field(sheet, "active")),
         ("Summary", show::field(sheet, "summary")),
         ("Inputs", show::field(sheet, "required_inputs")),
@@ -69,6 +168,6 @@ fn told(sheet: &Value) -> String {
 }
 
 /// What can be one segment of a path.
-fn segment(text: &str) -> Result<String, &'static str> {
+pub(super) fn segment(text: &str) -> Result<String, &'static str> {
     if matches!(text, "" | "." | "..") { Err("give an id or a slug") } else { Ok(text.to_owned()) }
 }

@@ -1,6 +1,7 @@
 //! What a command reads: files and pipes.
 
 use crate::cli::Failure;
+use serde::de::DeserializeOwned;
 use std::{
     fs,
     io::{IsTerminal, Read, stdin},
@@ -10,15 +11,19 @@ use std::{
 /// The name that stands for standard input.
 pub(super) const STDIN: &str = "-";
 
-/// The text of a file, or of standard input where the name is `-`.
-pub(super) fn text(name: &str) -> Result<String, Failure> {
+/// The bytes of a file, or of standard input where the name is `-`.
+pub(super) fn bytes(name: &str) -> Result<Vec<u8>, Failure> {
     let bytes = if name == STDIN { piped() } else { fs::read(name) };
-    let bytes = bytes.map_err(|error| Failure::usage(format_args!("{}: {error}", shown(name))))?;
-    String::from_utf8(bytes).map_err(|_| Failure::usage(format_args!("{} is not UTF-8 text", shown(name))))
+    bytes.map_err(|error| Failure::usage(format_args!("{}: {error}", shown(name))))
 }
 
-/// The JSON of a file, or of standard input where the name is `-`.
-pub(super) fn json(name: &str) -> Result<serde_json::Value, Failure> {
+/// The text of a file, or of standard input where the name is `-`.
+pub(super) fn text(name: &str) -> Result<String, Failure> {
+    String::from_utf8(bytes(name)?).map_err(|_| Failure::usage(format_args!("{} is not UTF-8 text", shown(name))))
+}
+
+/// The JSON of a file, or of standard input where the name is `-`; as a `RawValue` exactly as it was written.
+pub(super) fn json<T: DeserializeOwned>(name: &str) -> Result<T, Failure> {
     serde_json::from_str(&text(name)?)
         .map_err(|error| Failure::usage(format_args!("{} is not JSON: {error}", shown(name))))
 }
@@ -26,6 +31,14 @@ pub(super) fn json(name: &str) -> Result<serde_json::Value, Failure> {
 /// A text that was given; where it is `-`, standard input.
 pub(super) fn given(text_or_dash: &str) -> Result<String, Failure> {
     if text_or_dash == STDIN { text(STDIN) } else { Ok(text_or_dash.to_owned()) }
+}
+
+/// The label and the file of `LABEL=FILE`.
+pub(super) fn labelled(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((label, file)) if !label.is_empty() && !file.is_empty() => Ok((label.to_owned(), file.to_owned())),
+        _ => Err("a label, `=` and a file are allowed"),
+    }
 }
 
 /// Whether nothing is piped in, so that reading would wait for a person to type.

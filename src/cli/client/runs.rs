@@ -119,7 +119,7 @@ pub(in crate::cli) async fn run(Group { remote, command }: &Group<Runs>) -> Resu
         }
         Runs::Flags { run } => {
             let mut flags = api.whole(&["runs", &run.to_string(), "flags"], &[], "flags").await?;
-            flags.sort_by_key(|flag| tier(flag));
+            flags.sort_by_key(tier);
             show::list(remote, &flags, &FLAGS, "Nothing is flagged.")
         }
         Runs::Verdict { run } => {
@@ -141,7 +141,7 @@ struct NewRun<'a> {
 async fn open(api: &Api, new: NewRun<'_>) -> Result<Value, Failure> {
     let mut body = Map::new();
     if let Some(file) = new.inputs {
-        let inputs = input::json(file)?;
+        let inputs: Value = input::json(file)?;
         if !inputs.is_object() {
             return Err(Failure::usage("--inputs: an object of named inputs is allowed"));
         }

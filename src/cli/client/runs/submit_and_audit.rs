@@ -11,7 +11,7 @@ use crate::{
     },
     config::Remote,
 };
-use aggregates::ids::RunId;
+use aggregates::ids::{AgentProfileId, RunId};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -48,11 +48,14 @@ pub struct SubmitAndAudit {
     /// A file with a JSON object: what the agent of the new run was given, by name
     #[arg(long, value_name = "FILE", requires = "flight_sheet")]
     inputs: Option<String>,
+    /// The profile of the new run's agent
+    #[arg(long, value_name = "ID", requires = "flight_sheet")]
+    agent_profile: Option<AgentProfileId>,
     /// A file to attach as evidence, at most 25 MiB; may be repeated
     #[arg(long, value_name = "FILE")]
     evidence: Vec<PathBuf>,
     /// A text file to attach as a note, which the referee can read; may be repeated
-    #[arg(long, value_name = "LABEL=FILE", value_parser = labelled)]
+    #[arg(long, value_name = "LABEL=FILE", value_parser = input::labelled)]
     note: Vec<(String, String)>,
     /// Whose work it is
     #[command(flatten)]
@@ -101,7 +104,7 @@ pub(super) async fn run(remote: &Remote, api: &Api, options: &SubmitAndAudit) ->
             let new = NewRun {
                 project: options.project.as_deref().unwrap_or_default(),
                 flight_sheet: options.flight_sheet.as_deref(),
-                agent_profile: None,
+                agent_profile: options.agent_profile,
                 title: options.title.as_deref(),
                 inputs: options.inputs.as_deref(),
             };
@@ -135,13 +138,6 @@ fn judge(run: RunId, audit: &Value, strict: bool) -> Result<(), Failure> {
             code: MUST_GRADE,
             status: None,
         }),
-    }
-}
-
-fn labelled(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((label, file)) if !label.is_empty() && !file.is_empty() => Ok((label.to_owned(), file.to_owned())),
-        _ => Err("a label, `=` and a file are allowed".to_owned()),
     }
 }
 
