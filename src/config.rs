@@ -250,9 +250,12 @@ const SERVICE: &str = "http://127.0.0.1:8080";
 /// Which service a client command asks, for which organisation, and how it answers.
 #[derive(Clone, Debug, Args)]
 pub struct Remote {
-    /// The address of the service; that of the last sign-in unless said, else http://127.0.0.1:8080
-    #[arg(long, global = true, env = "DEFENDABLE_API", value_name = "URL")]
+    /// The address of the service; DEFENDABLE_API unless said, else that of the last sign-in, else http://127.0.0.1:8080
+    #[arg(long, global = true, value_name = "URL")]
     api: Option<PublicUrl>,
+    /// The same from the environment, which a link to a service goes before
+    #[arg(long, global = true, hide = true, env = "DEFENDABLE_API", value_name = "URL")]
+    usual_api: Option<PublicUrl>,
     /// The organisation to act for, where a person belongs to several
     #[arg(long, global = true, env = "DEFENDABLE_ORG", value_name = "ID")]
     pub org: Option<OrgId>,
@@ -262,9 +265,14 @@ pub struct Remote {
 }
 
 impl Remote {
+    /// The address that the option gives, without a slash at its end.
+    pub fn option(&self) -> Option<&str> {
+        self.api.as_ref().map(|url| url.0.trim_end_matches('/'))
+    }
+
     /// The address that was given, by option or environment, without a slash at its end.
     pub fn named(&self) -> Option<&str> {
-        self.api.as_ref().map(|url| url.0.trim_end_matches('/'))
+        self.option().or_else(|| self.usual_api.as_ref().map(|url| url.0.trim_end_matches('/')))
     }
 
     /// The address of the service: the given one, else that of the last sign-in, else the default.

@@ -330,6 +330,13 @@ async fn a_run_goes_from_its_project_to_a_receipt_that_anyone_verifies() {
     assert_eq!((&verified["verified"], &verified["chain_consistent"]), (&json!(true), &json!(true)));
     assert_eq!(verified["local"], json!({ "payload_sha256": hash, "matches": true, "coordinates_agree": true }));
     assert_eq!(verified["payload"]["run"]["id"], run);
+    // A link says itself which service it is of, whatever the usual one is; and --api goes before it.
+    let usual = ada.with(&[("DEFENDABLE_API", "http://127.0.0.1:9")]);
+    usual.run(&["verify", url]).text();
+    usual.run(&["verify", token]).fails(1, "cannot be reached");
+    ada.run(&["verify", url, "--api", "http://127.0.0.1:9"]).fails(1, "cannot be reached");
+    ada.run(&["verify", &format!("https://127.0.0.1:9/share/{token}")])
+        .fails(1, "https://127.0.0.1:9 cannot be reached");
     let told = anyone.run(&["verify", token, "--api", &service.url()]);
     assert!(told.text().contains("computed here") && told.text().contains(hash), "{told:?}");
     assert!(anyone.run(&["verify", &format!("{}/r/{token}", service.url())]).text().contains("Verified"));
@@ -338,9 +345,8 @@ async fn a_run_goes_from_its_project_to_a_receipt_that_anyone_verifies() {
     ada.run(&["verify", "unknown"]).fails(1, "API 404: ");
 }
 
-#[tokio::test]
-async fn the_recent_receipts_are_listed_by_their_schema() {
-    let service = Service::start(Store::Embedded).await;
+async fn the_recent_receipts_are_listed_by_their_schema(store: Store) {
+    let service = Service::start(store).await;
     let ada = Terminal::signed_in(&service, "ada@example.org");
     let client = service.sign_in("ada@example.org").await;
     let mut minted = vec![];
@@ -362,6 +368,7 @@ async fn the_recent_receipts_are_listed_by_their_schema() {
     let bob = service.sign_in("bob@example.org").await;
     assert_eq!(bob.get("/receipts/recent").await.ok()["count"], 0);
 }
+on_both_stores!(the_recent_receipts_are_listed_by_their_schema);
 
 #[tokio::test]
 async fn lists_go_on_to_their_end() {

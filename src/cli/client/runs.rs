@@ -99,7 +99,7 @@ pub(in crate::cli) async fn run(Group { remote, command }: &Group<Runs>) -> Resu
             let opened = open(&api, new).await?;
             show::record(remote, &opened, |opened| {
                 let assignment = match opened["assignment_text"].as_str() {
-                    Some(text) => format!("\n\n{}", text.trim_end()),
+                    Some(text) => format!("\n\n{}", show::text(text)),
                     None => String::new(),
                 };
                 format!("{}{assignment}", head(opened))
@@ -109,7 +109,7 @@ pub(in crate::cli) async fn run(Group { remote, command }: &Group<Runs>) -> Resu
         Runs::Submission { run } => {
             let submission = api.get(&["runs", &run.to_string(), "submission"], &[]).await?;
             show::record(remote, &submission, |submission| {
-                let output = submission["output_text"].as_str().unwrap_or_default();
+                let output = show::text(submission["output_text"].as_str().unwrap_or_default());
                 format!("{}\n\n{output}", submitted(submission))
             })
         }

@@ -102,6 +102,12 @@ fn cut(text: String, most: usize) -> String {
     text.chars().take(most - 1).chain(['…']).collect()
 }
 
+/// A long text that others wrote, without what would move the cursor of a terminal elsewhere.
+pub(in crate::cli) fn text(text: &str) -> String {
+    let may = |found: char| !found.is_control() || found == '\n' || found == '\t';
+    text.chars().map(|found| if may(found) { found } else { ' ' }).collect::<String>().trim_end().to_owned()
+}
+
 /// What others wrote, without what would move the cursor of a terminal.
 fn clean(text: &str) -> String {
     text.chars().map(|found| if found.is_control() { ' ' } else { found }).collect()
@@ -130,6 +136,11 @@ mod tests {
              Bridge [2J  7   0123456789abcdef  -\n\
              Überbau     10  f                 -"
         );
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_lines_and_loses_what_moves_the_cursor() {
+        assert_eq!(text("one\n\ttwo\u{1b}[2J\u{9b}3\r\n"), "one\n\ttwo [2J 3");
     }
 
     #[test]

@@ -36,10 +36,13 @@ impl Shared {
         &self.token
     }
 
-    /// The service to ask, without a credential: the one that is named, else that of the link, else the last one.
+    /// The service to ask, without a credential: that of --api, else that of the link, else the usual one.
     pub(super) fn service(&self, remote: &Remote) -> Result<Api, Failure> {
+        if let Some(service) = remote.option().or(self.service.as_deref()) {
+            return Api::anyone(service);
+        }
         let last = super::credentials::load().ok().flatten().map(|profile| profile.api_base_url);
-        Api::anyone(&remote.service(self.service.as_deref().or(last.as_deref())))
+        Api::anyone(&remote.service(last.as_deref()))
     }
 }
 
