@@ -152,11 +152,10 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { sentence, code, status }) => {
-            // Where standard error is gone there is nobody left to tell.
-            let _ = match status {
-                Some(status) => writeln!(io::stderr(), "API {status}: {sentence}"),
-                None => writeln!(io::stderr(), "defendable: {sentence}"),
-            };
+            match status {
+                Some(status) => drop(writeln!(io::stderr(), "API {status}: {sentence}")),
+                None => warn(sentence),
+            }
             ExitCode::from(code)
         }
     }
@@ -165,6 +164,12 @@ pub fn run() -> ExitCode {
 /// Carries a command out to its end.
 fn finish(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     actix_web::rt::System::new().block_on(command)
+}
+
+/// Tells whoever watches something beside the answer.
+fn warn(text: impl fmt::Display) {
+    // Where standard error is gone there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "defendable: {text}");
 }
 
 /// Prints a line; an output that is gone (a closed pipe) is no failure of the command.

@@ -1,5 +1,5 @@
-//! The command line: the real binary against the real service. What a client does is the same on every store, so this is
-//! tested on the embedded one.
+//! The command line: the real binary against the real service. What a client does is the same on every store, so most of
+//! this is tested on the embedded one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod support;
@@ -802,17 +802,29 @@ async fn a_shell_and_a_manual_know_the_commands() {
 }
 
 #[tokio::test]
-async fn the_demo_fills_a_new_store_that_is_served_as_any_other() {
-    let mut service = Service::start(Store::Embedded).await;
-    service.stop().await;
-    let data = service.data();
-    fs::remove_dir_all(&data).unwrap();
-    let terminal = Terminal::at(&service);
-    let told = terminal.run(&["demo", "--data", data.to_str().unwrap()]);
-    assert!(told.text().contains("you@example.com") && told.text().contains("defendable serve --data"), "{told:?}");
-    let again = terminal.run(&["demo", "--data-dir", data.to_str().unwrap()]);
-    again.fails(1, "has organisations already");
+async fn who_asks_too_often_waits_for_their_turn() {
+    let service = Service::start_with(Store::Embedded, &[("DEFENDABLE_RATE_LIMIT", "60")]).await;
+    let ada = Terminal::signed_in(&service, "ada@example.org");
+    let told: Vec<_> = (0..64).map(|_| ada.run(&["auth", "status"])).collect();
+    assert!(told.iter().all(|told| told.code == 0), "{told:?}");
+    assert!(told.iter().any(|told| told.err.contains("too many requests; going on in")), "{told:?}");
+    // Ten minutes are too long to wait for.
+    for _ in 0..5 {
+        ada.run(&["auth", "login", "--email", "bob@example.org"]).text();
+    }
+    ada.run(&["auth", "login", "--email", "bob@example.org"]).fails(1, "API 429: ");
+}
 
+async fn the_demo_fills_a_new_store_that_is_served_as_any_other(store: Store) {
+    let mut service = Service::start(store).await;
+    // What a store holds that was started once, the built-in library, is in nobody's way.
+    service.stop().await;
+    let output = service.on_store(&["demo"]);
+    let told = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(output.status.success() && told.contains("you@example.com"), "{output:?}");
+    let again = service.on_store(&["demo"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8(again.stderr).unwrap().contains("has organisations already"));
     service.expect_sound();
     let service = service.restart().await;
     let you = Terminal::signed_in(&service, "you@example.com");
@@ -840,9 +852,10 @@ async fn the_demo_fills_a_new_store_that_is_served_as_any_other() {
     let roles: BTreeSet<_> = members.iter().map(|member| member["role"].as_str().unwrap()).collect();
     assert_eq!((members.len(), roles), (5, ["admin", "auditor", "analyst", "viewer"].into()));
     // Each command that it points to works.
-    for line in told.text().lines().filter_map(|line| line.trim().strip_prefix("defendable ")) {
+    for line in told.lines().filter_map(|line| line.trim().strip_prefix("defendable ")) {
         if !line.starts_with("serve") {
             you.run(&words(line)).text();
         }
     }
 }
+on_both_stores!(the_demo_fills_a_new_store_that_is_served_as_any_other);

@@ -2,13 +2,13 @@
 
 use super::credentials;
 use crate::{
-    cli::Failure,
+    cli::{Failure, warn},
     config::{self, Remote},
 };
 use aggregates::ids::OrgId;
 use reqwest::{
     Client, Method, RequestBuilder, StatusCode, Url,
-    header::{CONTENT_TYPE, HeaderMap, LOCATION},
+    header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER},
     multipart::Form,
     redirect::Policy,
 };
@@ -19,6 +19,9 @@ use std::{error::Error, time::Duration};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long sending a file may take.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(600);
+/// How often one request waits for its turn where the service asks for that, and how long at most.
+const WAITS: u32 = 3;
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How many records to ask for at once: as many as the service gives.
 const PAGE: &str = "200";
 
@@ -159,11 +162,24 @@ impl Api {
             .map_err(|error| format!("what {} answers is none of this service's answers: {error}", self.base()).into())
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
-        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
-        if status.is_success() { Ok(bytes.into()) } else { Err(refused(status, &headers, &bytes)) }
+    async fn send(&self, mut request: RequestBuilder) -> Result<Vec<u8>, Failure> {
+        let mut waits = WAITS;
+        loop {
+            // What is sent as it is read cannot be sent again.
+            let again = request.try_clone().filter(|_| waits > 0);
+            let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+            match (asked_to_wait(status, &headers), again) {
+                (Some(wait), Some(again)) => {
+                    warn(format_args!("too many requests; going on in {} s", wait.as_secs()));
+                    tokio::time::sleep(wait).await;
+                    (request, waits) = (again, waits - 1);
+                }
+                _ if status.is_success() => return Ok(bytes.into()),
+                _ => return Err(refused(status, &headers, &bytes)),
+            }
+        }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
@@ -176,6 +192,14 @@ impl Api {
         }
         format!("{} cannot be reached: {}", self.base(), one_line(&cause.to_string())).into()
     }
+}
+
+/// How long the service asks to wait, where it refused a request for there being too many, and that is not long. Nothing
+/// was done, so that the request may be sent again.
+fn asked_to_wait(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    let wait = Duration::from_secs(seconds);
+    (status == StatusCode::TOO_MANY_REQUESTS && wait <= LONGEST_WAIT).then_some(wait)
 }
 
 /// The records of a list's answer.
