@@ -141,18 +141,6 @@ pub async fn entries(db: &Db, org: OrgId, from: u64, limit: i64) -> sqlx::Result
     docs.iter().map(|doc| model::read::<Minted>(doc).map(|minted| LedgerEntry::from(&minted))).collect()
 }
 
-/// The receipts of an organisation, the newest first; those before a place, where one is given.
-pub async fn newest(db: &Db, org: OrgId, before: Option<u64>, limit: i64) -> sqlx::Result<Vec<Minted>> {
-    const SQL: &str = "SELECT doc FROM minted_receipts WHERE org_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-    // Behind every number.
-    let end = || "~".to_owned();
-    let before = before.map_or_else(end, aggregates::ledger::receipt_stream);
-    let docs: Vec<String> = on!(db, pool => {
-        sqlx::query_scalar(SQL).bind(org.on_ledger()).bind(before).bind(limit).fetch_all(pool).await
-    })?;
-    docs.iter().map(|doc| model::read(doc)).collect()
-}
-
 /// A receipt of an organisation by its place in the chain.
 pub async fn at(db: &Db, org: OrgId, org_seq: u64) -> sqlx::Result<Option<Minted>> {
     const SQL: &str = "SELECT doc FROM minted_receipts WHERE org_id = $1 AND id = $2";

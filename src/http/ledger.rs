@@ -1,7 +1,5 @@
 //! Receipts: minting one, showing it to anyone, and the chain.
 
-pub mod recent;
-
 use crate::{
     app::{App, Refused},
     http::{
@@ -30,7 +28,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The handlers of the runs surface.
 pub fn runs(config: &mut ServiceConfig<'_>) {
-    config.service(mint).service(share).service(recent::recent).service(list).service(verify);
+    config.service(mint).service(share).service(list).service(verify);
 }
 
 /// Mints the receipt of an approved run; a run that has one answers with it.

@@ -4,6 +4,7 @@ use super::{Api, show, verify};
 use crate::cli::{Failure, Group};
 use aggregates::ids::RunId;
 use clap::Subcommand;
+use serde_json::Value;
 
 /// One receipt.
 #[derive(Debug, Subcommand)]
@@ -68,12 +69,18 @@ pub(in crate::cli) async fn several(Group { remote, command }: &Group<Receipts>)
     let columns: [show::Column; 6] = [
         ("RECEIPT", |receipt| show::field(receipt, "receipt_id")),
         ("LANE", |receipt| show::field(receipt, "summary.lane")),
-        ("TITLE", |receipt| show::cell(receipt, "summary.title")),
+        ("TITLE", title),
         ("OUTCOME", |receipt| show::field(receipt, "summary.outcome")),
         ("SHA-256", |receipt| show::hash(receipt, "receipt_sha256")),
         ("MINTED", |receipt| show::field(receipt, "created_at")),
     ];
     show::list(remote, &rollups, &columns, "There are no such receipts yet.")
+}
+
+/// The title of what a receipt is about.
+fn title(receipt: &Value) -> String {
+    let is_run = receipt["summary"]["run_title"].is_string();
+    show::cell(receipt, if is_run { "summary.run_title" } else { "summary.incident_title" })
 }
 
 /// The full name of a schema that is called by its short one.
