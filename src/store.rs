@@ -76,7 +76,7 @@ impl Store {
     /// starts appending.
     pub async fn open(target: &Target, models: Vec<Model>) -> Result<Self, ConnectError> {
         let connected = connect::open(target).await?;
-        rebuild::bring_up_to_date(&connected.write, &models, |_, _| {}).await?;
+        rebuild::bring_up_to_date(&connected, &models, |_, _| {}).await?;
         let (queue, requests) = mpsc::channel(4096);
         let (report, health) = watch::channel(Health::Sound);
         let fresh = Arc::new(Fresh::new(matches!(connected.write, Db::Sqlite(_))));

@@ -170,9 +170,9 @@ impl Table {
         format!("{}_v{number}", self.name)
     }
 
-    /// The statements that make one build's table and indexes. The only place where the two databases differ is the
-    /// type of a whole number and the collation that orders text by its bytes.
-    pub fn create(&self, dialect: Dialect, build: i64) -> Vec<String> {
+    /// The statement that makes one build's table. The only place where the two databases differ is the type of a whole
+    /// number and the collation that orders text by its bytes.
+    pub fn create(&self, dialect: Dialect, build: i64) -> String {
         let (text, integer, tail) = match dialect {
             Dialect::Sqlite => ("text", "integer", " STRICT"),
             Dialect::Postgres => ("text COLLATE \"C\"", "bigint", ""),
@@ -184,20 +184,19 @@ impl Table {
             // Writing to a String cannot fail.
             let _ = write!(columns, ", {} {kind}", column.name);
         }
-        let mut statements = vec![format!(
+        format!(
             "CREATE TABLE {name} (org_id {text} NOT NULL, id {text} NOT NULL, position {integer} NOT NULL, \
              doc text NOT NULL{columns}, PRIMARY KEY (org_id, id)){tail}"
-        )];
-        for index in self.indexes {
-            let unique = if index.unique { "UNIQUE " } else { "" };
-            let columns = index.columns;
-            statements.push(format!(
-                "CREATE {unique}INDEX {name}_by_{} ON {name} ({})",
-                columns.join("_"),
-                columns.join(", ")
-            ));
-        }
-        statements
+        )
+    }
+
+    /// The statements that make one build's indexes: for readers, so that they are made once it is filled.
+    pub fn index(&self, build: i64) -> impl Iterator<Item = String> {
+        let name = self.build(build);
+        self.indexes.iter().map(move |index| {
+            let (unique, columns) = (if index.unique { "UNIQUE " } else { "" }, index.columns);
+            format!("CREATE {unique}INDEX {name}_by_{} ON {name} ({})", columns.join("_"), columns.join(", "))
+        })
     }
 
     /// The statements that let readers see one build under the model's plain name.
@@ -244,9 +243,9 @@ impl Table {
         ["position", "doc"].into_iter().chain(self.columns.iter().map(|column| column.name))
     }
 
-    /// The statement that inserts or replaces rows of one build. SQLite takes them as one JSON array of arrays,
-    /// PostgreSQL as one array per column.
-    pub fn upsert(&self, dialect: Dialect, build: i64) -> String {
+    /// The statement that inserts or replaces some rows of one build. SQLite takes them value by value, PostgreSQL as one
+    /// array per column.
+    pub fn upsert(&self, dialect: Dialect, build: i64, rows: usize) -> String {
         let names: Vec<&str> = ["org_id", "id", "position", "doc"]
             .into_iter()
             .chain(self.columns.iter().map(|column| column.name))
@@ -254,8 +253,8 @@ impl Table {
         let updates: Vec<String> = names[2..].iter().map(|name| format!("{name} = excluded.{name}")).collect();
         let source = match dialect {
             Dialect::Sqlite => {
-                let values: Vec<String> = (0..names.len()).map(|at| format!("value->>{at}")).collect();
-                format!("SELECT {} FROM json_each($1) WHERE true", values.join(", "))
+                let row = format!("({})", vec!["?"; names.len()].join(", "));
+                format!("VALUES {}", vec![row.as_str(); rows].join(", "))
             }
             Dialect::Postgres => {
                 let kinds = ["text", "text", "bigint", "text"].into_iter().chain(

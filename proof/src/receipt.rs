@@ -93,6 +93,36 @@ pub fn consistent(row: &Row<'_>, previous: Option<&Row<'_>>) -> bool {
     Some(row.org_seq) == org_seq && row.parent_hash == parent_hash && agrees(row)
 }
 
+/// What a receipt says by itself, whatever stands before it: nearly all of the work, in any order and side by side.
+#[derive(Debug, Clone, Copy)]
+pub struct Inspected {
+    org_seq: u64,
+    receipt_sha256: Sha256Hex,
+    /// Whether the payload is the one that was sealed, and names the row's number and id.
+    sound: bool,
+    /// The receipt before, by the payload.
+    parent: Sha256Hex,
+    /// Whether the row names the same one.
+    linked: bool,
+}
+
+impl Inspected {
+    /// Hashes and reads the payload.
+    pub fn new(row: &Row<'_>) -> Self {
+        let coordinates = Coordinates::of(row);
+        let named = coordinates.as_ref().is_some_and(|coordinates| coordinates.is_named_as(row));
+        // A payload that cannot be read has failed by its hash; the link is then judged by the row.
+        let parent = coordinates.map_or(row.parent_hash, |coordinates| coordinates.parent_hash);
+        Self {
+            org_seq: row.org_seq,
+            receipt_sha256: row.receipt_sha256,
+            sound: named && verified(row),
+            parent,
+            linked: parent == row.parent_hash,
+        }
+    }
+}
+
 /// What does not hold at a receipt, in the contract's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -160,23 +190,24 @@ impl ReceiptChain {
     /// Takes the next receipt. Several faults of one receipt are counted each, in the order of
     /// [`Fault`].
     pub fn feed(&mut self, row: &Row<'_>) {
-        let coordinates = Coordinates::of(row);
-        let named = coordinates.as_ref().is_some_and(|coordinates| coordinates.is_named_as(row));
-        // A payload that cannot be read has failed by its hash; the link is then judged by the row.
-        let parent = coordinates.map_or(row.parent_hash, |coordinates| coordinates.parent_hash);
-        let expected = self.checked;
+        self.link(&Inspected::new(row));
+    }
 
-        if !verified(row) || !named {
-            self.fault(row.org_seq, Fault::HashMismatch);
+    /// Takes the next receipt, of which all that it says by itself is known.
+    pub fn link(&mut self, receipt: &Inspected) {
+        let Inspected { org_seq, receipt_sha256, sound, parent, linked } = *receipt;
+        let expected = self.checked;
+        if !sound {
+            self.fault(org_seq, Fault::HashMismatch);
         }
-        if row.org_seq != expected {
-            self.fault(row.org_seq, Fault::SequenceGap { expected });
+        if org_seq != expected {
+            self.fault(org_seq, Fault::SequenceGap { expected });
         }
-        if parent != self.previous || parent != row.parent_hash {
-            self.fault(row.org_seq, Fault::BrokenParentLink);
+        if parent != self.previous || !linked {
+            self.fault(org_seq, Fault::BrokenParentLink);
         }
         self.checked += 1;
-        self.previous = row.receipt_sha256;
+        self.previous = receipt_sha256;
     }
 
     /// Notes that the chain's end is missing: receipts of these numbers are known to have been minted, and none is

@@ -259,7 +259,7 @@ pub(super) async fn fold(
     let mut docs = if known.is_empty() { HashMap::new() } else { tx.documents(model, build, &known).await? };
     let (mut kept, mut gone) = (Vec::new(), Vec::new());
     for ((org, id), (_, events)) in &touched {
-        let doc = docs.remove(&((*org).to_owned(), id.clone()));
+        let doc = if docs.is_empty() { None } else { docs.remove(&((*org).to_owned(), id.clone())) };
         match model.fold(id, doc.as_deref(), events) {
             Ok(Some((doc, cells))) => {
                 let position = events.last().map_or(0, |event| event.position);

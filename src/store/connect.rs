@@ -163,6 +163,8 @@ async fn embedded(folder: Folder) -> Result<Connected, ConnectError> {
     let writer = options
         .clone()
         .create_if_missing(true)
+        // A receipt or an audit then lies on one or two pages.
+        .page_size(8192)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "memory");

@@ -6,15 +6,20 @@ use aggregates::{
     ids::OrgId,
     ledger::{Receipt, receipt_stream},
 };
-use projections::{Db, on};
+use projections::{Db, db::Dialect, on};
 use proof::{
     digest::{Blake3Hex, Sha256Hex, sha256},
-    receipt::{self, ReceiptChain, Row, Verification},
+    receipt::{self, Inspected, ReceiptChain, Row, Verification},
 };
 use sqlx::Error::Decode;
+use std::collections::VecDeque;
+use tokio::task::JoinHandle;
 
-/// How many receipts are read at a time.
-pub(super) const PAGE: i64 = 2_000;
+/// How many bytes of receipts are read at a time, and how many receipts at most.
+const SLAB: usize = 1 << 20;
+const SLAB_RECEIPTS: usize = 512;
+/// How many of these a walk keeps in memory.
+const SLABS: usize = 3;
 
 /// A command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,47 +111,99 @@ async fn minted(db: &Db, org: &str) -> sqlx::Result<u64> {
     Ok(number.map_or(0, |last| last + 1))
 }
 
-/// Walks an organisation's receipt chain, page by page in constant memory: the stored bytes of each receipt against the
-/// digest and the parent that its event recorded. What was minted and is not there is missed.
+/// Walks an organisation's receipt chain in constant memory: the stored bytes of each receipt against the digest and the
+/// parent that its event recorded. What was minted and is not there is missed.
 pub(super) async fn verify_receipts(db: &Db, org: &str) -> sqlx::Result<Verification> {
     // Asked first: a receipt that is minted during the walk may or may not be seen by it.
     let minted = minted(db, org).await?;
     let mut chain = ReceiptChain::new();
-    let mut after = -1;
-    let mut rows = receipts_after(db, org, after).await?;
-    while let Some((last, ..)) = rows.last() {
-        after = *last;
-        // One page is hashed while the next one is read.
-        let walked = tokio::task::spawn_blocking(move || walk(chain, &rows));
-        let (walked, next) = tokio::join!(walked, receipts_after(db, org, after));
-        chain = walked.map_err(|error| Decode(error.into()))?;
-        rows = next?;
+    let (mut after, mut count) = (-1, 1);
+    // What has arrived is hashed, on a thread for each slab, while more is read.
+    let mut hashing = VecDeque::new();
+    while let Some(slab) = Slab::read(db, org, after, count).await? {
+        after = slab.receipts.last().map_or(after, |last| last.org_seq);
+        count = slab.as_many_as_fit();
+        hashing.push_back(tokio::task::spawn_blocking(move || slab.inspect()));
+        if hashing.len() == SLABS {
+            link(&mut chain, hashing.pop_front()).await?;
+        }
+    }
+    while !hashing.is_empty() {
+        link(&mut chain, hashing.pop_front()).await?;
     }
     chain.miss((after + 1).unsigned_abs()..minted);
     Ok(chain.finish())
 }
 
-/// A receipt's number and bytes, and what its event recorded of it.
-type Sealed = (i64, Vec<u8>, Option<String>);
-
-async fn receipts_after(db: &Db, org: &str, after: i64) -> sqlx::Result<Vec<Sealed>> {
-    const SQL: &str = "SELECT r.org_seq, r.payload, CAST(e.payload AS text) FROM receipts r \
-         LEFT JOIN events e ON e.position = r.position AND e.org_id = r.org_id AND e.aggregate_type = 'receipt' \
-         WHERE r.org_id = $1 AND r.org_seq > $2 ORDER BY r.org_seq LIMIT $3";
-    on!(db, pool => sqlx::query_as(SQL).bind(org).bind(after).bind(PAGE).fetch_all(pool).await)
+async fn link(chain: &mut ReceiptChain, slab: Option<JoinHandle<Vec<Inspected>>>) -> sqlx::Result<()> {
+    let Some(slab) = slab else { return Ok(()) };
+    slab.await.map_err(|error| Decode(error.into()))?.iter().for_each(|receipt| chain.link(receipt));
+    Ok(())
 }
 
-fn walk(mut chain: ReceiptChain, rows: &[Sealed]) -> ReceiptChain {
-    for (org_seq, payload, event) in rows {
-        let event: Option<MintedEvent> = event.as_deref().and_then(|event| serde_json::from_str(event).ok());
-        // Without its event a receipt has no digest to be held against: nothing equals zeros.
-        let (receipt_sha256, parent_hash, receipt_id) = match &event {
-            Some(MintedEvent { receipt_minted: minted }) => {
-                (minted.receipt_sha256, minted.parent_hash, minted.receipt_id.as_str())
-            }
-            None => (Sha256Hex::ZERO, Sha256Hex::ZERO, ""),
+/// Some receipts in one piece, as the database puts them together: a row for each of them costs more than its receipt.
+struct Slab {
+    receipts: Vec<Extent>,
+    payloads: Vec<u8>,
+    events: Vec<u8>,
+}
+
+/// A receipt's number, and the lengths of its bytes and of its event.
+struct Extent {
+    org_seq: i64,
+    payload: usize,
+    event: usize,
+}
+
+impl Slab {
+    /// Reads the next receipts; none when there are no more.
+    async fn read(db: &Db, org: &str, after: i64, count: usize) -> sqlx::Result<Option<Self>> {
+        // As bytes: what was tampered with need not be text.
+        let (event, payload, nothing) = match db.dialect() {
+            Dialect::Sqlite => ("CAST(e.payload AS text)", "CAST(payload AS text)", "''"),
+            Dialect::Postgres => ("convert_to(CAST(e.payload AS text), 'UTF8')", "payload", "''::bytea"),
         };
-        chain.feed(&Row { org_seq: org_seq.unsigned_abs(), receipt_sha256, parent_hash, receipt_id, payload });
+        let sql = format!(
+            "SELECT string_agg(org_seq || ' ' || octet_length(payload) || ' ' || octet_length(event), ' '), \
+                 string_agg({payload}, {nothing}), string_agg(event, {nothing}) \
+             FROM (SELECT r.org_seq, r.payload, coalesce({event}, {nothing}) AS event FROM receipts r \
+                 LEFT JOIN events e ON e.position = r.position AND e.org_id = r.org_id AND e.aggregate_type = 'receipt' \
+                 WHERE r.org_id = $1 AND r.org_seq > $2 ORDER BY r.org_seq LIMIT $3) AS slab"
+        );
+        let (extents, payloads, events): (Option<String>, Option<Vec<u8>>, Option<Vec<u8>>) = on!(db, pool => {
+            sqlx::query_as(&sql).bind(org).bind(after).bind(count as i64).fetch_one(pool).await
+        })?;
+        let numbers = extents.as_deref().unwrap_or_default().split_ascii_whitespace().map(str::parse::<i64>);
+        let numbers: Vec<i64> = numbers.collect::<Result<_, _>>().map_err(|error| Decode(error.into()))?;
+        let receipts: Vec<Extent> = numbers
+            .chunks_exact(3)
+            .map(|of| Extent { org_seq: of[0], payload: of[1] as usize, event: of[2] as usize })
+            .collect();
+        let slab = Self { receipts, payloads: payloads.unwrap_or_default(), events: events.unwrap_or_default() };
+        Ok((!slab.receipts.is_empty()).then_some(slab))
     }
-    chain
+
+    /// How many receipts like these make a slab.
+    fn as_many_as_fit(&self) -> usize {
+        let each = (self.payloads.len() + self.events.len()) / self.receipts.len().max(1);
+        (SLAB / each.max(1)).clamp(1, SLAB_RECEIPTS)
+    }
+
+    fn inspect(&self) -> Vec<Inspected> {
+        let (mut payloads, mut events) = (&self.payloads[..], &self.events[..]);
+        let inspect = |&Extent { org_seq, payload, event }: &Extent| {
+            let payload = payloads.split_off(..payload).unwrap_or_default();
+            let event = events.split_off(..event).unwrap_or_default();
+            let event: Option<MintedEvent> = serde_json::from_slice(event).ok();
+            // Without its event a receipt has no digest to be held against: nothing equals zeros.
+            let (receipt_sha256, parent_hash, receipt_id) = match &event {
+                Some(MintedEvent { receipt_minted: minted }) => {
+                    (minted.receipt_sha256, minted.parent_hash, minted.receipt_id.as_str())
+                }
+                None => (Sha256Hex::ZERO, Sha256Hex::ZERO, ""),
+            };
+            Inspected::new(&Row { org_seq: org_seq.unsigned_abs(), receipt_sha256, parent_hash, receipt_id, payload })
+        };
+        self.receipts.iter().map(inspect).collect()
+    }
 }

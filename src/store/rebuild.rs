@@ -3,11 +3,17 @@
 //! A build is filled in pages while the service runs, finishes its tail under the append lock, and is shown by that same
 //! transaction: no reader sees a half-built one, and no event falls between the old and the new.
 
-use super::{ConnectError, Target, batch::fold, connect, sql::Tx};
+use super::{
+    ConnectError, Target,
+    batch::fold,
+    connect::{self, Connected},
+    sql::{StoredEvent, Tx, events_after},
+};
 use projections::{Db, Happened, Model, Recorded};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use tokio::sync::mpsc;
 
 /// How many events are folded in one transaction.
 const PAGE: i64 = 5_000;
@@ -42,7 +48,7 @@ pub async fn migrate(
     progress: impl FnMut(i64, i64),
 ) -> Result<Vec<&'static str>, ConnectError> {
     let connected = connect::open(target).await?;
-    let due = bring_up_to_date(&connected.write, models, progress).await?;
+    let due = bring_up_to_date(&connected, models, progress).await?;
     connected.close().await;
     Ok(due)
 }
@@ -52,7 +58,7 @@ pub async fn rebuild(target: &Target, models: &[Model], progress: impl FnMut(i64
     target.must_exist()?;
     let connected = connect::open(target).await?;
     let turn = Turn::take(&connected.write).await?;
-    build(&connected.write, models, progress).await?;
+    build(&connected, models, progress).await?;
     drop(turn);
     connected.close().await;
     Ok(())
@@ -68,7 +74,7 @@ pub async fn compare(
     target.must_exist()?;
     let connected = connect::open(target).await?;
     let turn = Turn::take(&connected.write).await?;
-    let found = compare_builds(&connected.write, models, progress).await?;
+    let found = compare_builds(&connected, models, progress).await?;
     drop(turn);
     connected.close().await;
     Ok(found)
@@ -76,12 +82,12 @@ pub async fn compare(
 
 /// Builds what is not there yet, what an older version built, and what had stalled; answers the names.
 pub(super) async fn bring_up_to_date(
-    db: &Db,
+    connected: &Connected,
     models: &[Model],
     progress: impl FnMut(i64, i64),
 ) -> Result<Vec<&'static str>, ConnectError> {
-    let _turn = Turn::take(db).await?;
-    let mut tx = Tx::aside(db).await?;
+    let _turn = Turn::take(&connected.write).await?;
+    let mut tx = Tx::aside(&connected.write).await?;
     let builds = tx.builds().await?;
     tx.rollback().await?;
     let mut due = Vec::new();
@@ -95,7 +101,7 @@ pub(super) async fn bring_up_to_date(
         }
     }
     if !due.is_empty() {
-        build(db, &due, progress).await?;
+        build(connected, &due, progress).await?;
     }
     Ok(due.iter().map(|model| model.table.name).collect())
 }
@@ -114,8 +120,20 @@ impl Turn {
     }
 }
 
-async fn build(db: &Db, models: &[Model], mut progress: impl FnMut(i64, i64)) -> Result<(), ConnectError> {
-    let (builds, reached) = fill(db, models, &mut progress).await?;
+async fn build(
+    connected: &Connected,
+    models: &[Model],
+    mut progress: impl FnMut(i64, i64),
+) -> Result<(), ConnectError> {
+    let db = &connected.write;
+    let (builds, reached) = fill(connected, models, &mut progress).await?;
+    let mut tx = Tx::aside(db).await?;
+    for Building { model, new, .. } in &builds {
+        for statement in model.table.index(*new) {
+            tx.run(&statement).await?;
+        }
+    }
+    tx.commit().await?;
     // The tail, and the change of what readers see, under the append lock.
     let mut tx = Tx::begin(db).await?;
     let reached = finish(&mut tx, &builds, reached).await?;
@@ -134,10 +152,11 @@ async fn build(db: &Db, models: &[Model], mut progress: impl FnMut(i64, i64)) ->
 }
 
 async fn compare_builds(
-    db: &Db,
+    connected: &Connected,
     models: &[Model],
     mut progress: impl FnMut(i64, i64),
 ) -> Result<Vec<Difference>, ConnectError> {
+    let db = &connected.write;
     let mut tx = Tx::aside(db).await?;
     let shown = tx.builds().await?;
     tx.rollback().await?;
@@ -147,7 +166,7 @@ async fn compare_builds(
             return Err(ConnectError::OtherVersion(model.table.name));
         }
     }
-    let (builds, reached) = fill(db, models, &mut progress).await?;
+    let (builds, reached) = fill(connected, models, &mut progress).await?;
     // Without the lock, rows that are being written differ as well; under it, they are caught up and looked at again.
     let mut suspects = Vec::new();
     let mut tx = Tx::aside(db).await?;
@@ -243,11 +262,11 @@ fn compare_values(
 /// Fills new builds beside those that readers see, up to an end that may have moved on by then; answers the builds and
 /// the position that they reached.
 async fn fill(
-    db: &Db,
+    Connected { read, write, .. }: &Connected,
     models: &[Model],
     progress: &mut impl FnMut(i64, i64),
 ) -> Result<(Vec<Building>, i64), ConnectError> {
-    let mut tx = Tx::aside(db).await?;
+    let mut tx = Tx::aside(write).await?;
     let shown = tx.builds().await?;
     let head = tx.position().await?;
     let mut builds = Vec::new();
@@ -256,29 +275,45 @@ async fn fill(
         let new = old.unwrap_or(0) + 1;
         // What an interrupted build left behind.
         tx.run(&format!("DROP TABLE IF EXISTS {}", model.table.build(new))).await?;
-        for statement in model.table.create(tx.dialect(), new) {
-            tx.run(&statement).await?;
-        }
+        tx.run(&model.table.create(tx.dialect(), new)).await?;
         builds.push(Building { model: *model, old, new });
     }
     tx.commit().await?;
-    let mut reached = 0;
-    loop {
-        let mut tx = Tx::aside(db).await?;
-        let next = page(&mut tx, &builds, reached).await?;
-        tx.commit().await?;
-        match next {
-            Some(position) => reached = position,
-            None => return Ok((builds, reached)),
+    // The next page is read and parsed while one is written.
+    let (reader, mut pages) = mpsc::channel(1);
+    let reading = read.clone();
+    let reader = tokio::spawn(async move {
+        let mut after = 0;
+        loop {
+            let page = Page::read(&reading, after).await;
+            after = page.as_ref().map_or(after, Page::end);
+            if page.as_ref().is_ok_and(Page::is_empty) || reader.send(page).await.is_err() {
+                return;
+            }
         }
+    });
+    let mut reached = 0;
+    while let Some(page) = pages.recv().await {
+        let page = page?;
+        reached = page.end();
+        let mut tx = Tx::aside(write).await?;
+        page.fold(&mut tx, &builds).await?;
+        tx.commit().await?;
         progress(reached, head.max(reached));
     }
+    reader.await.map_err(|error| ConnectError::Fold(error.to_string()))?;
+    Ok((builds, reached))
 }
 
 /// Folds what came since, under the append lock, and checks that it ends at the ledger's head.
 async fn finish(tx: &mut Tx, builds: &[Building], mut reached: i64) -> Result<i64, ConnectError> {
-    while let Some(position) = page(tx, builds, reached).await? {
-        reached = position;
+    loop {
+        let page = Page::of(tx.events_after(reached, PAGE).await?, reached)?;
+        if page.is_empty() {
+            break;
+        }
+        reached = page.end();
+        page.fold(tx, builds).await?;
     }
     let head = tx.position().await?;
     if reached != head {
@@ -301,28 +336,55 @@ impl Building {
     }
 }
 
-/// Folds the next page of events; answers the position of its last one, or none when there are no more.
-async fn page(tx: &mut Tx, builds: &[Building], after: i64) -> Result<Option<i64>, ConnectError> {
-    let rows = tx.events_after(after, PAGE).await?;
-    let mut events = Vec::with_capacity(rows.len());
-    for (row, expected) in rows.iter().zip(after + 1..) {
-        if row.position != expected {
-            return Err(ConnectError::Fold(format!("the event at position {expected} is missing")));
+/// Some events that follow one another, and what happened.
+struct Page(Vec<(StoredEvent, Happened)>);
+
+impl Page {
+    async fn read(db: &Db, after: i64) -> Result<Self, ConnectError> {
+        let rows = events_after(db, after, PAGE).await?;
+        let page = tokio::task::spawn_blocking(move || Self::of(rows, after)).await;
+        page.map_err(|error| ConnectError::Fold(error.to_string()))?
+    }
+
+    /// Reads what happened, and checks that no event is missing.
+    fn of(rows: Vec<StoredEvent>, after: i64) -> Result<Self, ConnectError> {
+        let read = |(row, expected): (StoredEvent, i64)| {
+            if row.position != expected {
+                return Err(ConnectError::Fold(format!("the event at position {expected} is missing")));
+            }
+            let happened = Happened::read(&row.aggregate_type, &row.payload)
+                .map_err(|error| ConnectError::Fold(format!("position {expected}: {error}")))?;
+            Ok((row, happened))
+        };
+        rows.into_iter().zip(after + 1..).map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The position of its last event.
+    fn end(&self) -> i64 {
+        self.0.last().map_or(0, |(row, _)| row.position)
+    }
+
+    async fn fold(self, tx: &mut Tx, builds: &[Building]) -> Result<(), ConnectError> {
+        let (rows, happened): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
+        let mut events = Vec::with_capacity(rows.len());
+        for (row, happened) in rows.iter().zip(happened) {
+            events.push(Recorded {
+                position: row.position,
+                org_id: &row.org_id,
+                aggregate_id: &row.aggregate_id,
+                sequence: row.sequence,
+                actor: &row.actor,
+                recorded_at: row.recorded_at,
+                happened,
+            });
         }
-        let happened = Happened::read(&row.aggregate_type, &row.payload)
-            .map_err(|error| ConnectError::Fold(format!("position {}: {error}", row.position)))?;
-        events.push(Recorded {
-            position: row.position,
-            org_id: &row.org_id,
-            aggregate_id: &row.aggregate_id,
-            sequence: row.sequence,
-            actor: &row.actor,
-            recorded_at: row.recorded_at,
-            happened,
-        });
+        for Building { model, new, .. } in builds {
+            fold(tx, model, *new, &events).await?.map_err(ConnectError::Fold)?;
+        }
+        Ok(())
     }
-    for Building { model, new, .. } in builds {
-        fold(tx, model, *new, &events).await?.map_err(ConnectError::Fold)?;
-    }
-    Ok(events.last().map(|event| event.position))
 }

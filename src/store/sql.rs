@@ -6,12 +6,15 @@ use projections::{
     Db, Model,
     db::Dialect,
     model::{Cell, CellKind},
+    on,
 };
 use proof::digest::Blake3Hex;
 use serde_json::{Value, json};
 use sqlx::{Postgres, Row, Sqlite, Transaction};
 use std::collections::HashMap;
 
+/// How many rows of a read model one statement writes on SQLite, which allows 32,766 values.
+const ROWS: usize = 128;
 /// The key of PostgreSQL's append lock.
 const APPEND_LOCK: i64 = 4_151_337_000;
 
@@ -35,6 +38,14 @@ macro_rules! on_tx {
             }
         }
     };
+}
+
+const EVENTS_AFTER: &str = "SELECT position, org_id, aggregate_type, aggregate_id, sequence, actor, recorded_at, \
+                            CAST(payload AS text) AS payload FROM events WHERE position > $1 ORDER BY position LIMIT $2";
+
+/// The events after a position, in their order, as whoever reads without a transaction sees them.
+pub(super) async fn events_after(db: &Db, position: i64, limit: i64) -> sqlx::Result<Vec<StoredEvent>> {
+    on!(db, pool => sqlx::query_as(EVENTS_AFTER).bind(position).bind(limit).fetch_all(pool).await)
 }
 
 /// An event as the table holds it.
@@ -202,9 +213,7 @@ impl Tx {
 
     /// The events after a position, in their order.
     pub(super) async fn events_after(&mut self, position: i64, limit: i64) -> sqlx::Result<Vec<StoredEvent>> {
-        const SQL: &str = "SELECT position, org_id, aggregate_type, aggregate_id, sequence, actor, recorded_at, \
-                           CAST(payload AS text) AS payload FROM events WHERE position > $1 ORDER BY position LIMIT $2";
-        on_tx!(self, connection => sqlx::query_as(SQL).bind(position).bind(limit).fetch_all(connection).await)
+        on_tx!(self, connection => sqlx::query_as(EVENTS_AFTER).bind(position).bind(limit).fetch_all(connection).await)
     }
 
     /// Which of the commands were carried out.
@@ -453,19 +462,25 @@ impl Tx {
 
     /// Writes some rows of one build.
     pub(super) async fn upsert(&mut self, model: &Model, build: i64, rows: &[Kept<'_>]) -> sqlx::Result<()> {
-        let sql = model.table.upsert(self.dialect(), build);
         match self {
             Self::Sqlite(tx) => {
-                let rows: Vec<Value> = rows
-                    .iter()
-                    .map(|(org, id, position, doc, cells)| {
-                        let fixed = [json!(org), json!(id), json!(position), json!(doc)];
-                        fixed.into_iter().chain(cells.iter().map(cell_value)).collect()
-                    })
-                    .collect();
-                sqlx::query(&sql).bind(Value::Array(rows).to_string()).execute(&mut **tx).await?;
+                for rows in rows.chunks(ROWS) {
+                    let sql = model.table.upsert(Dialect::Sqlite, build, rows.len());
+                    let mut query = sqlx::query(&sql);
+                    for (org, id, position, doc, cells) in rows {
+                        query = query.bind(*org).bind(*id).bind(*position).bind(doc.as_str());
+                        for cell in cells {
+                            query = match cell {
+                                Cell::Text(text) => query.bind(text.as_deref()),
+                                Cell::Integer(value) => query.bind(*value),
+                            };
+                        }
+                    }
+                    query.execute(&mut **tx).await?;
+                }
             }
             Self::Postgres(tx) => {
+                let sql = model.table.upsert(Dialect::Postgres, build, rows.len());
                 let mut query = sqlx::query(&sql)
                     .bind(rows.iter().map(|row| row.0).collect::<Vec<_>>())
                     .bind(rows.iter().map(|row| row.1).collect::<Vec<_>>())
@@ -497,12 +512,5 @@ impl Tx {
         let sql = model.table.delete(self.dialect(), build);
         let keys = json!(keys).to_string();
         on_tx!(self, connection => sqlx::query(&sql).bind(keys).execute(connection).await.map(drop))
-    }
-}
-
-fn cell_value(cell: &Cell) -> Value {
-    match cell {
-        Cell::Text(text) => json!(text),
-        Cell::Integer(value) => json!(value),
     }
 }

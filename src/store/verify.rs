@@ -1,11 +1,7 @@
 //! Verifying what is stored, against itself and against heads that were noted elsewhere. Reads only, page by page: beside
 //! a running service it sees the ledger as it stood when it began.
 
-use super::{
-    ConnectError, Target,
-    connect::open_to_read,
-    reading::{PAGE, verify_receipts},
-};
+use super::{ConnectError, Target, connect::open_to_read, reading::verify_receipts};
 use projections::{Db, on};
 use proof::{
     digest::{Blake3Hex, sha256},
@@ -16,6 +12,8 @@ use std::collections::HashMap;
 
 /// How many faults a report lists.
 const LISTED: usize = 100;
+/// How many events are read at a time.
+const PAGE: i64 = 2_000;
 /// How many long texts are read at a time.
 const TEXTS: i64 = 64;
 
