@@ -449,6 +449,7 @@ async fn a_pipeline_takes_work_to_its_verdict_and_is_told_by_the_exit_code() {
     ada.piped(&["runs", "submit-and-audit", "-p", "CI", "-f", "no_such_sheet"], "{}").fails(1, "API 404: ");
     ada.piped(&["runs", "submit-and-audit", "-p", "No such", "-f", SHEET], "{}").fails(1, "No such");
     ada.run(&["runs", "submit-and-audit", "-p", "CI", "-f", SHEET, &fail, "--note", "l=missing"]).fails(2, "missing");
+    ada.piped(&["runs", "submit-and-audit", run, "-"], " ").fails(1, &format!("({run})"));
     assert_eq!(ada.run(&["runs", "ls", "--json"]).json().as_array().unwrap().len(), before, "nothing was recorded");
 }
 

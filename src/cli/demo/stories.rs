@@ -110,8 +110,8 @@ pub(super) const RUNS: &[Story] = &[
         agent: MEMO_AGENT,
         author: INES,
         judge: RUTH,
-        file: Some(("rent roll", "Unit;Area m2;Rent a month\nA;120;4,100\nB;95;3,350\nC;210;6,900\n")),
-        rounds: &[decided("pass", Stage::Sealed, Approved, Some("figures agree with the rent roll"))],
+        file: Some(("term sheet", "Loan;8,625,000\nRate;7.25 %\nTerm;30 years\nValue;11,500,000\n")),
+        rounds: &[decided("pass", Stage::Sealed, Approved, Some("figures agree with the term sheet"))],
     },
     Story {
         project: LOANS,
@@ -132,7 +132,7 @@ pub(super) const RUNS: &[Story] = &[
         judge: RUTH,
         file: None,
         rounds: &[
-            decided("fail", Stage::Judged, Rejected, Some("the weights are swapped; compute it again")),
+            decided("fail", Stage::Judged, Rejected, Some("the last sum is wrong; compute it again")),
             decided("pass", Stage::Sealed, Approved, Some("mended")),
         ],
     },
@@ -169,7 +169,7 @@ pub(super) const RUNS: &[Story] = &[
     Story {
         project: PRIVACY,
         sheet: Some("comp_data_privacy_gdpr_v1"),
-        title: "Newsletter consent",
+        title: "Privacy notice, spring",
         agent: PRIVACY_AGENT,
         author: TOMAS,
         judge: RUTH,
@@ -177,7 +177,7 @@ pub(super) const RUNS: &[Story] = &[
         rounds: &[Round {
             case: "fail",
             until: Stage::Judged,
-            flagged: &[("quotations_support_status", "the second quotation says the opposite")],
+            flagged: &[("quotations_support_status", "the notice says 24 months, not twelve")],
             decided: Some(Judgement { decision: Escalated, note: Some("for the data protection officer") }),
         }],
     },
@@ -192,10 +192,10 @@ pub(super) const RUNS: &[Story] = &[
         rounds: &[Round {
             case: "pass",
             until: Stage::Sealed,
-            flagged: &[("actions_proportionate", "one message to each customer would have done")],
+            flagged: &[("actions_proportionate", "the mail was not needed for the task")],
             decided: Some(Judgement {
                 decision: Approved,
-                note: Some("within its grant; the wording is to be mended"),
+                note: Some("within its grant; mails are to be asked for first"),
             }),
         }],
     },
@@ -227,7 +227,7 @@ pub(super) const RUNS: &[Story] = &[
     Story {
         project: MACHINES,
         sheet: Some("dataset_class_balance_v1"),
-        title: "Claims data set, third cut",
+        title: "Animal pictures, third cut",
         agent: ("data-steward", "phi-4", "laptop"),
         author: TOMAS,
         judge: RUTH,
@@ -237,7 +237,7 @@ pub(super) const RUNS: &[Story] = &[
     Story {
         project: MACHINES,
         sheet: Some("dataset_class_balance_v1"),
-        title: "Claims data set, fourth cut",
+        title: "Animal pictures, fourth cut",
         agent: ("data-steward", "phi-4", "laptop"),
         author: TOMAS,
         judge: RUTH,

@@ -111,14 +111,19 @@ pub(super) async fn run(remote: &Remote, api: &Api, options: &SubmitAndAudit) ->
             open(api, new).await?["id"].as_str().unwrap_or_default().parse()?
         }
     };
-    for (label, text) in notes {
-        evidence::add(api, run, "note", label, Some(text)).await?;
-    }
-    for file in &options.evidence {
-        evidence::upload(api, run, file, None).await?;
-    }
-    let submission = submission::hand_in(api, run, output, &options.author).await?;
-    let audit = api.post(&["runs", &run.to_string(), "audit"]).await?;
+    let taken = async {
+        for (label, text) in notes {
+            evidence::add(api, run, "note", label, Some(text)).await?;
+        }
+        for file in &options.evidence {
+            evidence::upload(api, run, file, None).await?;
+        }
+        let submission = submission::hand_in(api, run, output, &options.author).await?;
+        Ok((submission, api.post(&["runs", &run.to_string(), "audit"]).await?))
+    };
+    // Which run it was is known to nobody else where it is new.
+    let named = |failure: Failure| Failure { sentence: format!("{} ({run})", failure.sentence), ..failure };
+    let (submission, audit) = taken.await.map_err(named)?;
     let mut shown = json!({ "run_id": run, "submission": submission });
     if let (Some(shown), Some(audit)) = (shown.as_object_mut(), audit.as_object()) {
         shown.extend(audit.clone());
