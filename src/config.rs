@@ -1,6 +1,7 @@
 //! Every setting, its default and its meaning. Nothing else reads the environment.
 
 use crate::store::Target;
+use aggregates::ids::OrgId;
 use clap::{Args, ValueEnum};
 use std::{
     convert::Infallible,
@@ -17,7 +18,7 @@ const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 946
 #[derive(Clone, Debug, Args)]
 pub struct Store {
     /// The data folder: the embedded store, evidence, keys
-    #[arg(long, env = "DEFENDABLE_DATA", value_name = "DIR", default_value = "./defendable-data")]
+    #[arg(long, alias = "data-dir", env = "DEFENDABLE_DATA", value_name = "DIR", default_value = "./defendable-data")]
     pub data: PathBuf,
     /// A PostgreSQL database to use in place of the embedded store; `DATABASE_URL` is read too
     #[arg(long, env = "DEFENDABLE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
@@ -243,6 +244,61 @@ pub(crate) fn is_loopback(url: &str) -> bool {
         .any(|name| host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')))
 }
 
+/// Where a client command finds the service unless said.
+const SERVICE: &str = "http://127.0.0.1:8080";
+
+/// Which service a client command asks, for which organisation, and how it answers.
+#[derive(Clone, Debug, Args)]
+pub struct Remote {
+    /// The address of the service; DEFENDABLE_API unless said, else that of the last sign-in, else http://127.0.0.1:8080
+    #[arg(long, global = true, value_name = "URL")]
+    api: Option<PublicUrl>,
+    /// The same from the environment, which a link to a service goes before
+    #[arg(long, global = true, hide = true, env = "DEFENDABLE_API", value_name = "URL")]
+    usual_api: Option<PublicUrl>,
+    /// The organisation to act for, where a person belongs to several
+    #[arg(long, global = true, env = "DEFENDABLE_ORG", value_name = "ID")]
+    pub org: Option<OrgId>,
+    /// Answer with JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl Remote {
+    /// The address that the option gives, without a slash at its end.
+    pub fn option(&self) -> Option<&str> {
+        self.api.as_ref().map(|url| url.0.trim_end_matches('/'))
+    }
+
+    /// The address that was given, by option or environment, without a slash at its end.
+    pub fn named(&self) -> Option<&str> {
+        self.option().or_else(|| self.usual_api.as_ref().map(|url| url.0.trim_end_matches('/')))
+    }
+
+    /// The address of the service: the given one, else that of the last sign-in, else the default.
+    pub fn service(&self, last: Option<&str>) -> String {
+        self.named().or(last).unwrap_or(SERVICE).trim_end_matches('/').to_owned()
+    }
+}
+
+/// The credential in `DEFENDABLE_TOKEN`: a session's token or an API key. There is no option for it, since the command
+/// lines of a machine can be read by all its users.
+pub fn token() -> Option<Secret> {
+    of_environment("DEFENDABLE_TOKEN").map(Secret)
+}
+
+/// The folder with what a sign-in on the command line saved: `DEFENDABLE_HOME`, else `.defendable` in the home folder;
+/// none where neither is known.
+pub fn home() -> Option<PathBuf> {
+    let in_home = || of_environment("HOME").map(|home| PathBuf::from(home).join(".defendable"));
+    of_environment("DEFENDABLE_HOME").map(PathBuf::from).or_else(in_home)
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the one file that reads the environment")]
+fn of_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// A setting that is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -370,6 +426,19 @@ mod tests {
             let found = settings(&rest).unsafe_settings();
             assert_eq!(found.len(), 1, "{more}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_client_asks_the_service_that_is_named_else_the_last_else_the_default() {
+        let remote = |arguments: &[&str]| {
+            let command = Remote::augment_args(Command::new("runs"));
+            let matches = command.try_get_matches_from(["runs"].iter().chain(arguments));
+            Remote::from_arg_matches(&matches.unwrap()).unwrap()
+        };
+        assert_eq!(remote(&[]).service(None), "http://127.0.0.1:8080");
+        assert_eq!(remote(&[]).service(Some("https://last.example.org")), "https://last.example.org");
+        let named = remote(&["--api=https://grc.example.org/"]);
+        assert_eq!(named.service(Some("https://last.example.org")), "https://grc.example.org");
     }
 
     #[test]

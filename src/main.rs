@@ -1,6 +1,5 @@
 //! Defendable: the service and its command line in one binary.
 
-#[actix_web::main]
-async fn main() -> std::process::ExitCode {
-    defendable::cli::run().await
+fn main() -> std::process::ExitCode {
+    defendable::cli::run()
 }

@@ -101,8 +101,7 @@ impl Application for App {
             let token = link.split_once("token=").map(|(_, token)| token)?;
             Some(format!(
                 "\nSign in as you@example.com with this link (it works once, for 30 minutes):\n  {link}\n\
-                 or from a terminal:\n  curl -s {url}/auth/verify -H 'Content-Type: application/json' \
-                 -d '{{\"token\":\"{token}\"}}'\n\nThe API is described at {url}/api/v1/docs; the README goes on from here."
+                 or from a terminal:\n  defendable auth verify --api {url} {token}\n\nThe API is described at {url}/api/v1/docs; the README goes on from here."
             ))
         }
         .boxed()

@@ -15,10 +15,7 @@ pub(super) async fn run(settings: &Serve) -> Result<(), Failure> {
     start_log(settings)?;
     let found = settings.unsafe_settings();
     if settings.production && !found.is_empty() {
-        return Err(Failure {
-            sentence: format!("--production refuses to start on unsafe settings:\n  {}", found.join("\n  ")),
-            code: 1,
-        });
+        return Err(format!("--production refuses to start on unsafe settings:\n  {}", found.join("\n  ")).into());
     }
     let listener = http::server::listen(settings.listen)?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -48,14 +45,13 @@ pub(super) async fn run(settings: &Serve) -> Result<(), Failure> {
 
 /// Logs go to standard error; standard output is for people.
 fn start_log(settings: &Serve) -> Result<(), Failure> {
-    let filter = EnvFilter::builder().parse(&settings.log).map_err(|error| Failure {
-        sentence: format!("DEFENDABLE_LOG: {error}; such as `info` or `warn,defendable::access=info`"),
-        code: 2,
+    let filter = EnvFilter::builder().parse(&settings.log).map_err(|error| {
+        Failure::usage(format_args!("DEFENDABLE_LOG: {error}; such as `info` or `warn,defendable::access=info`"))
     })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_span_events(FmtSpan::NONE);
     let outcome = match settings.log_format {
         LogFormat::Text => log.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
-    outcome.map_err(|error| Failure { sentence: error.to_string(), code: 1 })
+    outcome.map_err(Failure::from)
 }

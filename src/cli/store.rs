@@ -96,6 +96,6 @@ async fn check(Migrate { store, json }: &Migrate) -> Result<(), Failure> {
             say(format_args!("{} read models say what {events} events say.", models.len()));
             Ok(())
         }
-        count => Err(Failure { sentence: format!("read models differ from the events in {count} places"), code: 1 }),
+        count => Err(format!("read models differ from the events in {count} places").into()),
     }
 }
