@@ -151,6 +151,7 @@ async fn tell(
         project,
         sheet: story.sheet.map(str::to_owned),
         lane: None,
+        agent_profile: None,
         title: Some(story.title.to_owned()),
         inputs: given.inputs.get().to_owned(),
     };
