@@ -2,8 +2,9 @@
 
 mod application;
 mod cache;
+mod documents;
 pub mod identity;
-mod ledger;
+pub mod ledger;
 pub mod members;
 pub mod refused;
 mod rulebooks;
@@ -29,6 +30,7 @@ use aggregates::{
     text::Blob,
 };
 use cache::Cache;
+use documents::Documents;
 use projections::Db;
 use rulebooks::Sheets;
 use std::sync::Arc;
@@ -76,6 +78,7 @@ pub struct App {
     pub mailer: Arc<dyn Mailer>,
     cache: Cache,
     sheets: Sheets,
+    documents: Documents,
     key_uses: identity::KeyUses,
 }
 
@@ -175,6 +178,7 @@ impl App {
             mailer,
             cache: Cache::new(),
             sheets: Sheets::default(),
+            documents: Documents::new(),
             key_uses: identity::KeyUses::default(),
         };
         app.store.drop_keys_of_the_erased().await.map_err(Refused::from)?;
