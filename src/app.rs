@@ -4,11 +4,12 @@ mod application;
 mod cache;
 mod documents;
 pub mod identity;
-pub mod ledger;
+mod ledger;
 pub mod members;
 pub mod refused;
 mod rulebooks;
 pub mod runs;
+pub mod share;
 
 pub use refused::Refused;
 

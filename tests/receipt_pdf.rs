@@ -92,7 +92,7 @@ async fn the_examples_of_the_catalog_have_their_pages(store: Store) {
             ada.patch(&format!("/runs/{run}/checks/{}", id(check))).json(grade).await.ok();
         }
         ada.post(&format!("/runs/{run}/findings")).await.ok();
-        ada.decide(&run, json!({"decision": "approved"})).await;
+        ada.decide(&run, json!({"decision": "approved", "note": "seen"})).await;
         let receipt = ada.post(&format!("/runs/{run}/receipt")).await.ok();
         let pdf = service.anonymous().get(&path_of(&receipt["pdf_url"])).await.expect(StatusCode::OK);
         let text = text(&pdf.body);

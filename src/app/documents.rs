@@ -1,6 +1,6 @@
 //! Documents for people: laid out away from the threads that answer, a few at once, and kept for a while.
 
-use super::{App, Refused, ledger::Shared};
+use super::{App, Refused, share::Shared};
 use bytes::Bytes;
 use documents::receipt::Receipt;
 use jiff::Timestamp;

@@ -1,7 +1,7 @@
 //! Receipts: minting one, showing it to anyone, and the chain.
 
 use crate::{
-    app::{App, Refused, ledger::Shared},
+    app::{App, Refused, share::Shared},
     http::{
         caller::{
             May,

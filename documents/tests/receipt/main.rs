@@ -7,6 +7,7 @@ use documents::receipt::Receipt;
 use sample::*;
 use serde_json::{Value, json};
 use std::{
+    hash::{DefaultHasher, Hash, Hasher},
     io::Write,
     process::{Command, Stdio},
     time::Instant,
@@ -29,9 +30,7 @@ fn sealed(payload: &[u8], verified: bool, chain_consistent: bool) -> Vec<u8> {
         chain_consistent,
         payload,
     };
-    let pdf = receipt.pdf().unwrap();
-    std::fs::write(format!("/tmp/pdfw/out/{}.pdf", std::thread::current().name().unwrap_or("x")), &pdf).unwrap(); // DEBUG
-    pdf
+    receipt.pdf().unwrap()
 }
 
 /// What a program of Poppler says of it.
@@ -195,7 +194,8 @@ fn an_incident_has_a_page_of_its_own() {
         "incident": {
             "id": "inc_01", "kind": "policy_violation", "tier": "high", "title": "Wired money without a second person",
             "detail": "The gate asks for two.\nOne was asked.", "lane": "payments",
-            "response": ["Revoke the key", "Tell the client"], "status": "open", "opened_at": "2026-11-21T08:00:00Z",
+            "response": ["Revoke the key", "Tell the client"], "status": "open", "run_id": "run_01",
+            "opened_at": "2026-11-21T08:00:00Z",
         },
         "agent_profile": null,
     });
@@ -326,7 +326,7 @@ fn is_accessible(pdf: &[u8]) -> bool {
 
 #[test]
 fn it_is_tagged_and_claims_the_standard() {
-    for payload in [honey(), propolis(), scripts()] {
+    for payload in [honey(), scripts()] {
         assert!(is_accessible(&pdf(&payload)));
     }
 }
@@ -343,10 +343,14 @@ fn it_is_a_pdf_made_when_the_receipt_was() {
     assert_eq!(says("Encrypted:"), "no");
 }
 
-/// The digests of the samples as PDF.
+/// The digests of the samples as PDF. The standard library's hasher has fixed keys: other processes come to the same.
 fn digests() -> String {
-    let digest = |pdf: Vec<u8>| proof::digest::sha256(&pdf).to_string();
-    [honey(), propolis(), scripts()].map(|payload| digest(pdf(&payload))).join(" ")
+    let digest = |payload| {
+        let mut hasher = DefaultHasher::new();
+        pdf(&payload).hash(&mut hasher);
+        hasher.finish().to_string()
+    };
+    [honey(), scripts()].map(digest).join(" ")
 }
 
 #[test]
