@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-pub const ID: &str = "DCR-000004-3a7c9f2b";
-pub const DIGEST: &str = "a83e1b2c94d07f5b6b1e0c3d2a7f88e1c5d9b04477aa10fe2396d1e8b07777f1";
-pub const PARENT: &str = "9c2f4e5d01b7aa4c3e8d6f9021c7b5a4de0f13829c6b7d50418f2a6b3c9de1a4";
-pub const URL: &str = "https://grc.northlake.example/share/kQ8vN2xJ7pR4tW1mZ9bL3cF6";
+pub(crate) const ID: &str = "DCR-000004-3a7c9f2b";
+pub(crate) const DIGEST: &str = "a83e1b2c94d07f5b6b1e0c3d2a7f88e1c5d9b04477aa10fe2396d1e8b07777f1";
+pub(crate) const PARENT: &str = "9c2f4e5d01b7aa4c3e8d6f9021c7b5a4de0f13829c6b7d50418f2a6b3c9de1a4";
+pub(crate) const URL: &str = "https://grc.northlake.example/share/kQ8vN2xJ7pR4tW1mZ9bL3cF6";
 
 fn hash(of: u8) -> String {
     format!("{of:02x}").repeat(32)
 }
 
 /// A check. `told` are its detail, what was expected, what was found and the remedy; empty is none.
-pub fn check(status: &str, tier: &str, category: &str, label: &str, told: [&str; 4]) -> Value {
+pub(crate) fn check(status: &str, tier: &str, category: &str, label: &str, told: [&str; 4]) -> Value {
     let told = told.map(|text| (!text.is_empty()).then_some(text));
     json!({
         "id": "chk_01", "key": "k", "check_key": "k", "label": label, "category": category, "kind": "auto",
@@ -22,7 +22,7 @@ pub fn check(status: &str, tier: &str, category: &str, label: &str, told: [&str;
 }
 
 /// The receipt of a run with these checks, and the verdict that follows from them.
-pub fn run(title: &str, checks: Vec<Value>) -> Value {
+pub(crate) fn run(title: &str, checks: Vec<Value>) -> Value {
     let count = |status: &str| checks.iter().filter(|check| check["status"] == status).count();
     let flags = |tier: &str| -> Vec<Value> {
         let flags = checks.iter().filter(|check| check["status"] == "flag" && check["tier"] == tier);
@@ -79,7 +79,7 @@ pub fn run(title: &str, checks: Vec<Value>) -> Value {
 }
 
 /// Work that passes, with a note.
-pub fn honey() -> Value {
+pub(crate) fn honey() -> Value {
     let none = ["", "", "", ""];
     run(
         "Q2 deal, Lakeside Terrace: loan sizing memo",
@@ -106,14 +106,14 @@ pub fn honey() -> Value {
 }
 
 /// Work that fails, held against 200 rules.
-pub fn propolis() -> Value {
+pub(crate) fn propolis() -> Value {
     let tiers = ["high", "mid", "low"];
     let categories = ["math", "policy", "evidence", "structure", "schema"];
     let checks = (0..200).map(|place| {
         let (tier, category) = (tiers[place % 3], categories[place % 5]);
         let label = format!("Rule {place:03}: the stated figure agrees with the one that follows from its inputs");
         match place % 10 {
-            0 | 1 | 2 => check(
+            0..=2 => check(
                 "flag",
                 tier,
                 category,
@@ -134,7 +134,7 @@ pub fn propolis() -> Value {
 }
 
 /// Texts in other scripts.
-pub fn scripts() -> Value {
+pub(crate) fn scripts() -> Value {
     let told = |detail| [detail, "", "", ""];
     let mut payload = run(
         "תזכיר הלוואה: Lakeside Terrace, מהדורה 2",
@@ -192,7 +192,7 @@ pub fn scripts() -> Value {
 }
 
 /// Texts that would be markup, code or a disguise anywhere else.
-pub const HOSTILE: [&str; 8] = [
+pub(crate) const HOSTILE: [&str; 8] = [
     "#panic(\"no\") #read(\"/etc/passwd\") #import \"@preview/x:1.0.0\"",
     "*bold* _emphasis_ `raw` = heading $ sum_(i=1)^n $ @reference <label>",
     "\"); #eval(\"1+1\") //",
