@@ -3,6 +3,7 @@
 pub mod agents;
 mod application;
 mod cache;
+mod documents;
 pub mod identity;
 mod ledger;
 pub mod members;
@@ -10,6 +11,7 @@ mod reactors;
 pub mod refused;
 pub mod rulebooks;
 pub mod runs;
+pub mod share;
 
 pub use refused::Refused;
 
@@ -31,6 +33,7 @@ use aggregates::{
     text::Blob,
 };
 use cache::Cache;
+use documents::Documents;
 use projections::Db;
 use reactors::Reactors;
 use rulebooks::Sheets;
@@ -82,6 +85,7 @@ pub struct App {
     pub mailer: Arc<dyn Mailer>,
     cache: Cache,
     sheets: Sheets,
+    documents: Documents,
     key_uses: identity::KeyUses,
     reactors: Reactors,
 }
@@ -184,6 +188,7 @@ impl App {
             mailer,
             cache: Cache::new(),
             sheets: Sheets::default(),
+            documents: Documents::new(),
             key_uses: identity::KeyUses::default(),
             reactors: Reactors::new()?,
         };

@@ -1,7 +1,7 @@
 //! Receipts: minting one, showing it to anyone, and the chain.
 
 use crate::{
-    app::{App, Refused},
+    app::{App, Refused, share::Shared},
     http::{
         caller::{
             May,
@@ -14,21 +14,31 @@ use crate::{
         reply::{Okay, Written},
     },
 };
-use actix_web::{get, post, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    get,
+    http::header,
+    post,
+    web::{Bytes, Data},
+};
 use aggregates::{ids::RunId, ledger::Minted, time::Time};
 use projections::ledger::{LedgerEntry, LedgerList, Receipt};
-use proof::{
-    digest::Sha256Hex,
-    receipt::{self, Row},
-};
+use proof::digest::Sha256Hex;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use utoipa::{IntoParams, ToSchema};
+use std::collections::BTreeMap;
+use utoipa::{
+    IntoParams, IntoResponses, ToSchema,
+    openapi::{
+        ContentBuilder, HeaderBuilder, ObjectBuilder, RefOr, Response, ResponseBuilder, ResponsesBuilder, schema::Type,
+    },
+};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The handlers of the runs surface.
 pub fn runs(config: &mut ServiceConfig<'_>) {
-    config.service(mint).service(share).service(list).service(verify);
+    config.service(mint).service(share).service(share_pdf).service(list).service(verify);
     config.service(recent);
 }
 
@@ -69,23 +79,8 @@ pub struct PublicReceipt {
 #[utoipa::path(tag = "ledger", operation_id = "show_shared_receipt", params(("token" = String, Path, description = "The share token")))]
 #[get("/share/{token}")]
 pub(crate) async fn share(app: Data<App>, path: Path<(String,)>) -> Reply<Okay<PublicReceipt>> {
-    let unknown = || Problem::not_found("receipt");
-    let (org, minted) =
-        projections::ledger::shared(app.db(), &path.0.0).await.map_err(Refused::from)?.ok_or_else(unknown)?;
-    let payload = app.store.receipt_payload(&org, minted.org_seq).await.map_err(Refused::from)?.ok_or_else(unknown)?;
-    let before = match minted.org_seq.checked_sub(1) {
-        Some(before) => app.store.receipt_payload(&org, before).await.map_err(Refused::from)?,
-        None => None,
-    };
-    let parent = before.map_or(receipt::genesis(), |payload| proof::digest::sha256(&payload));
-    let row = Row {
-        org_seq: minted.org_seq,
-        receipt_sha256: minted.receipt_sha256,
-        parent_hash: minted.parent_hash,
-        receipt_id: &minted.receipt_id,
-        payload: &payload,
-    };
-    let (verified, agrees) = (receipt::verified(&row), receipt::agrees(&row));
+    let Shared { minted, payload, verified, chain_consistent } =
+        app.shared(&path.0.0).await?.ok_or_else(|| Problem::not_found("receipt"))?;
     // Bytes that are no JSON are shown as the text they are, so that a visitor sees what is stored.
     let text = String::from_utf8_lossy(&payload).into_owned();
     let shown = RawValue::from_string(text.clone())
@@ -97,10 +92,54 @@ pub(crate) async fn share(app: Data<App>, path: Path<(String,)>) -> Reply<Okay<P
         parent_hash: minted.parent_hash,
         receipt_sha256: minted.receipt_sha256,
         verified,
-        chain_consistent: agrees && minted.parent_hash == parent,
+        chain_consistent,
         created_at: minted.created_at,
         payload: shown,
     }))
+}
+
+/// A receipt as a document to hand on.
+#[derive(Debug)]
+pub struct Pdf {
+    receipt_id: String,
+    document: Bytes,
+}
+
+impl Responder for Pdf {
+    type Body = BoxBody;
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        // A receipt's name is letters, digits and hyphens: it needs no quoting of its own.
+        let disposition = format!("inline; filename=\"{}.pdf\"", self.receipt_id);
+        HttpResponse::Ok()
+            .content_type("application/pdf")
+            .insert_header((header::CONTENT_DISPOSITION, disposition))
+            .body(self.document)
+    }
+}
+
+impl IntoResponses for Pdf {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let disposition = "`inline`, and the receipt's name with `.pdf` as the name of the file";
+        let disposition = HeaderBuilder::new().schema(Some(text())).description(Some(disposition)).build();
+        let content = ContentBuilder::new()
+            .schema(Some(text().content_media_type("application/pdf").description(Some("Tagged PDF (PDF/UA-1), A4"))))
+            .build();
+        let response = ResponseBuilder::new()
+            .description("OK")
+            .header("Content-Disposition", disposition)
+            .content("application/pdf", content);
+        ResponsesBuilder::new().response("200", response).build().into()
+    }
+}
+
+/// Shows a receipt to anyone who has its link, as a PDF: the same receipt has the same bytes each time.
+#[utoipa::path(tag = "ledger", operation_id = "show_shared_receipt_pdf", params(("token" = String, Path, description = "The share token")))]
+#[get("/share/{token}/pdf")]
+pub(crate) async fn share_pdf(app: Data<App>, path: Path<(String,)>) -> Reply<Pdf> {
+    let shared = app.shared(&path.0.0).await?.ok_or_else(|| Problem::not_found("receipt"))?;
+    let receipt_id = shared.minted.receipt_id.clone();
+    Ok(Pdf { receipt_id, document: app.receipt_pdf(shared).await? })
 }
 
 /// Lists the organisation's receipts in the order of their chain.
