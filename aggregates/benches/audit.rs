@@ -82,7 +82,7 @@ fn submission() -> String {
 
 fn measure(criterion: &mut Criterion) {
     let (sheet, output, inputs) = (sheet(), submission(), Value::Object(serde_json::Map::new()));
-    let work = Work { sheet: &sheet, inputs: &inputs, output: &output, evidence: &[] };
+    let work = Work { sheet: &sheet, inputs: &inputs, output: &output, evidence: &[], stack: None };
     let checks = audit(&work);
     let own = ["json_valid", "required_fields_present", "schema_valid", "calculations_well_formed"].len();
     assert_eq!(checks.len(), own + CALCULATIONS + RULES);
