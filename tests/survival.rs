@@ -72,7 +72,7 @@ impl SmallDisk {
     /// None where this process may not mount anything.
     fn at(folder: PathBuf) -> Option<Self> {
         fs::create_dir_all(&folder).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m", "small"]).arg(&folder).output();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=24m", "small"]).arg(&folder).output();
         mounted.is_ok_and(|output| output.status.success()).then_some(Self(folder))
     }
 }
@@ -97,7 +97,7 @@ async fn a_full_disk_is_said_and_nothing_is_damaged() {
     let project = project(&ada).await;
     let run = run(&ada, &project).await;
     let ballast = disk.0.join("ballast");
-    fs::write(&ballast, vec![0; 2 << 20]).unwrap();
+    fs::write(&ballast, vec![0; 12 << 20]).unwrap();
     let path = format!("/runs/{run}/evidence");
     let mut acknowledged = Vec::new();
     let refused = loop {
