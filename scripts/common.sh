@@ -52,3 +52,19 @@ python_tool() {
     fi
     printf '%s\n' "$folder/bin"
 }
+
+# node_packages NAME PACKAGE_JSON: what it names, from npm, installed once; prints its node_modules folder.
+node_packages() {
+    local folder
+    command -v node >/dev/null && command -v npm >/dev/null || debian nodejs npm
+    folder=$tools/$1-$(sha256sum "$2" | cut -c1-8)
+    if [ ! -e "$folder/complete" ]; then
+        step "installing what $2 names from npm"
+        rm -rf "$folder"
+        mkdir -p "$folder"
+        cp "$2" "$folder/package.json"
+        (cd "$folder" && npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts >&2)
+        touch "$folder/complete"
+    fi
+    printf '%s\n' "$folder/node_modules"
+}
