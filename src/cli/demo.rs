@@ -13,20 +13,21 @@ use crate::{
     outside::chance,
 };
 use aggregates::{
+    agents::incident,
     identity::{actor::Actor, address::EmailAddress, roles::Role},
-    ids::{ProjectId, RunId},
-    rulebooks::vocabulary::{CheckStatus, EvidenceKind},
+    ids::{AgentProfileId, IncidentId, ProjectId, RunId},
+    rulebooks::vocabulary::{CheckStatus, EvidenceKind, IncidentKind, IncidentStatus},
     runs::Agent,
 };
 use bytes::Bytes;
 use clap::Args;
 use futures::stream;
-use projections::on;
+use projections::{agents::ListedIncident, on};
 use rust_embed::RustEmbed;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 use std::convert::Infallible;
-use stories::{COLLEAGUES, Judgement, PROJECTS, RUNS, Stage, Story};
+use stories::{AGENTS, COLLEAGUES, Judgement, MISHAPS, Mishap, PROJECTS, RUNS, Stage, Story};
 
 /// Who the demo's organisation belongs to: whom the link is for that `serve` prints at its start.
 const ADMIN: &str = "you@example.com";
@@ -69,10 +70,29 @@ struct Note {
     content: String,
 }
 
-/// A run that was made.
+/// Who and what the stories are told of, each by its place.
+struct Cast {
+    colleagues: Vec<Caller>,
+    projects: Vec<ProjectId>,
+    agents: Vec<AgentProfileId>,
+}
+
+/// What was made.
 struct Made {
+    cast: Cast,
+    runs: Vec<MadeRun>,
+    incidents: Vec<MadeIncident>,
+}
+
+struct MadeRun {
     story: &'static Story,
     id: RunId,
+    share_token: Option<String>,
+}
+
+struct MadeIncident {
+    kind: IncidentKind,
+    id: IncidentId,
     share_token: Option<String>,
 }
 
@@ -86,33 +106,49 @@ pub(super) async fn run(Demo { settings, json }: &Demo) -> Result<(), Failure> {
     if *json { tell_program(&made) } else { tell_person(settings, &made) }
 }
 
-async fn fill(app: &App) -> Result<Vec<Made>, Failure> {
+async fn fill(app: &App) -> Result<Made, Failure> {
     const SQL: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE org_id <> 'system' LIMIT 1) AS found";
     let found: i64 = on!(app.db(), pool => sqlx::query_scalar(SQL).fetch_one(pool).await)?;
     if found > 0 {
         return Err("this store has organisations already; the demo fills a new one (name another with --data)".into());
     }
+    let terms = Terms::default();
     let admin = come_in(app, ADMIN).await?;
-    let mut colleagues = Vec::with_capacity(COLLEAGUES.len());
+    let mut cast = Cast { colleagues: vec![], projects: vec![], agents: vec![] };
     for (address, name, role) in COLLEAGUES {
         let token = invited(app, &admin, address, *role).await?;
-        colleagues.push(caller(&app.accept_invitation(&token, Some(name)).await?, *role));
+        cast.colleagues.push(caller(&app.accept_invitation(&token, Some(name)).await?, *role));
     }
     invited(app, &admin, INVITED, Role::Auditor).await?;
-    let mut projects = Vec::with_capacity(PROJECTS.len());
     for name in PROJECTS {
-        let project = app.create_project(&admin, &Terms::default(), (*name).to_owned()).await?;
-        projects.push(project.id.parse::<ProjectId>()?);
+        cast.projects.push(app.create_project(&admin, &terms, (*name).to_owned()).await?.id.parse()?);
     }
-    let mut made = Vec::with_capacity(RUNS.len());
+    for agent in AGENTS {
+        cast.agents.push(app.create_profile(&admin, &terms, agent.profile()).await?.id.parse()?);
+    }
+    let mut runs = Vec::with_capacity(RUNS.len());
     for story in RUNS {
-        let missing = || format!("the demo's run `{}` names nobody, or no project", story.title);
-        let author = colleagues.get(story.author).ok_or_else(missing)?;
-        let judge = colleagues.get(story.judge).ok_or_else(missing)?;
-        let project = *projects.get(story.project).ok_or_else(missing)?;
-        made.push(tell(app, author, judge, project, story).await?);
+        runs.push(tell(app, &cast, story).await?);
     }
-    Ok(made)
+    let mut incidents = Vec::new();
+    for mishap in MISHAPS {
+        incidents.push(suffer(app, &cast, &runs, mishap).await?);
+    }
+    // The service's own reactor does the same, and finds it done when it is started.
+    for agent in &cast.agents {
+        let opened = app.watch(&admin, *agent).await?.opened;
+        let open = |listed: ListedIncident| {
+            let kind = listed.row.incident.opened.map(|opened| opened.kind)?;
+            Some(MadeIncident { kind, id: listed.row.id, share_token: None })
+        };
+        incidents.extend(opened.into_iter().filter_map(open));
+    }
+    Ok(Made { cast, runs, incidents })
+}
+
+/// What stands at a place that a story names.
+fn at<T>(things: &[T], place: usize) -> Result<&T, Failure> {
+    things.get(place).ok_or_else(|| "a story of the demo names what is not there".into())
 }
 
 /// Signs somebody up, with an organisation of their own.
@@ -134,29 +170,24 @@ fn caller(signed_in: &SignedIn, role: Role) -> Caller {
 }
 
 /// Takes a run as far as its story goes.
-async fn tell(
-    app: &App,
-    author: &Caller,
-    judge: &Caller,
-    project: ProjectId,
-    story: &'static Story,
-) -> Result<Made, Failure> {
+async fn tell(app: &App, cast: &Cast, story: &'static Story) -> Result<MadeRun, Failure> {
     let terms = Terms::default();
+    let (author, judge) = (at(&cast.colleagues, story.author)?, at(&cast.colleagues, story.judge)?);
     let given = match (story.sheet, story.rounds.first()) {
         (Some(sheet), first) => example(sheet, &format!("{}.run.json", first.map_or("pass", |round| round.case)))?,
         (None, _) => b"{\"inputs\": {}}".to_vec(),
     };
     let given: Given = serde_json::from_slice(&given)?;
     let new = NewRun {
-        project,
+        project: *at(&cast.projects, story.project)?,
         sheet: story.sheet.map(str::to_owned),
         lane: None,
-        agent_profile: None,
+        agent_profile: story.agent.map(|agent| at(&cast.agents, agent).copied()).transpose()?,
         title: Some(story.title.to_owned()),
         inputs: given.inputs.get().to_owned(),
     };
     let run: RunId = app.open_run(author, &terms, new).await?.id.parse()?;
-    let mut made = Made { story, id: run, share_token: None };
+    let mut made = MadeRun { story, id: run, share_token: None };
     if story.rounds.is_empty() {
         return Ok(made);
     }
@@ -169,14 +200,10 @@ async fn tell(
     }
     for round in story.rounds {
         let output = example(story.sheet.unwrap_or_default(), &format!("{}.json", round.case))?;
-        let (agent_name, model_name, provider) = story.agent;
         let work = NewWork {
             output: String::from_utf8(output)?,
-            agent: Agent {
-                agent_name: Some(agent_name.to_owned()),
-                model_name: Some(model_name.to_owned()),
-                provider: Some(provider.to_owned()),
-            },
+            // Whom the profile names.
+            agent: Agent::default(),
             tool_logs: None,
             notes: None,
             customer_provided: true,
@@ -197,6 +224,29 @@ async fn tell(
         }
     }
     Ok(made)
+}
+
+/// Opens an incident, resolves it, and mints its receipt.
+async fn suffer(app: &App, cast: &Cast, runs: &[MadeRun], mishap: &Mishap) -> Result<MadeIncident, Failure> {
+    let terms = Terms::default();
+    let author = at(&cast.colleagues, mishap.author)?;
+    let run = runs.iter().find(|run| run.story.title == mishap.run).ok_or("an incident of the demo names no run")?;
+    let id = chance::id();
+    let opened = incident::Opened {
+        id,
+        profile: Some(*at(&cast.agents, mishap.agent)?),
+        run: Some(run.id),
+        kind: mishap.kind,
+        tier: mishap.tier,
+        title: mishap.title.to_owned(),
+        detail: Some(mishap.detail.to_owned()),
+        lane: None,
+        response: mishap.response.iter().map(|done| (*done).to_owned()).collect(),
+    };
+    app.open_incident(author, &terms, opened).await?;
+    app.change_incident(author, &terms, id, IncidentStatus::Resolved).await?;
+    let share_token = app.mint_incident(author, id).await?.0.share_token;
+    Ok(MadeIncident { kind: mishap.kind, id, share_token: Some(share_token) })
 }
 
 async fn attach(app: &App, author: &Caller, run: RunId, label: &str, text: &'static str) -> Result<(), Failure> {
@@ -245,29 +295,39 @@ fn example(sheet: &str, file: &str) -> Result<Vec<u8>, Failure> {
     Ok(Examples::get(&name).ok_or_else(missing)?.data.into_owned())
 }
 
-fn tell_program(made: &[Made]) -> Result<(), Failure> {
-    let runs: Vec<_> = made
+fn tell_program(Made { cast, runs, incidents }: &Made) -> Result<(), Failure> {
+    let runs: Vec<_> = runs
         .iter()
-        .map(|made| json!({ "id": made.id, "title": made.story.title, "share_token": made.share_token }))
+        .map(|run| json!({ "id": run.id, "title": run.story.title, "share_token": run.share_token }))
         .collect();
-    say(show::json(&json!({ "admin": ADMIN, "projects": PROJECTS, "runs": runs }))?);
+    let agents: Vec<_> =
+        cast.agents.iter().zip(AGENTS).map(|(id, agent)| json!({ "id": id, "name": agent.name })).collect();
+    let incidents: Vec<_> = incidents
+        .iter()
+        .map(|incident| json!({ "id": incident.id, "kind": incident.kind, "share_token": incident.share_token }))
+        .collect();
+    let made = json!({
+        "admin": ADMIN, "projects": PROJECTS, "agent_profiles": agents, "runs": runs, "incidents": incidents,
+    });
+    say(show::json(&made)?);
     Ok(())
 }
 
-fn tell_person(settings: &Serve, made: &[Made]) -> Result<(), Failure> {
+fn tell_person(settings: &Serve, Made { cast, runs, incidents }: &Made) -> Result<(), Failure> {
     let people = COLLEAGUES.len() + 1;
-    let sealed: Vec<_> = made.iter().filter(|made| made.share_token.is_some()).collect();
+    let of_runs: Vec<_> = runs.iter().filter_map(|run| run.share_token.as_deref()).collect();
+    let of_incidents: Vec<_> = incidents.iter().filter_map(|incident| incident.share_token.as_deref()).collect();
     let serve = match settings.store.database_url() {
         None => format!("defendable serve --data {}", settings.store.data.display()),
         Some(_) => "defendable serve --database-url URL".to_owned(),
     };
     let run = |title: &str| {
-        let run = made.iter().find(|made| made.story.title == title);
-        run.map_or_else(|| "RUN".to_owned(), |made| made.id.to_string())
+        let run = runs.iter().find(|run| run.story.title == title);
+        run.map_or_else(|| "RUN".to_owned(), |run| run.id.to_string())
     };
-    let receipt = sealed.first().and_then(|made| made.share_token.clone()).unwrap_or_default();
     say(format_args!(
-        "The organisation example.com has {people} people, {} projects, {} runs and {} receipts.\n\n\
+        "The organisation example.com has {people} people, {} projects, {} agents, {} runs, {} incidents and {} \
+         receipts.\n\n\
          Start the service on it:\n  {serve}\n\
          and open the sign-in link that it prints: it is for {ADMIN}, the organisation's admin. Or from a terminal:\n  \
          defendable auth login --email {ADMIN}\n\n\
@@ -276,14 +336,23 @@ fn tell_person(settings: &Serve, made: &[Made]) -> Result<(), Failure> {
          defendable runs show {}\n      two rounds: rejected, mended, sealed\n  \
          defendable runs flags {}\n      what would mend work that failed\n  \
          defendable runs checks {}\n      what waits for a person's grade\n  \
-         defendable verify {receipt}\n      a receipt, without an account\n  \
+         defendable agents leaderboard\n      what the agents have earned\n  \
+         defendable agents show {}\n      one whose lane its verdicts have blocked\n  \
+         defendable incidents ls\n      what followed from that, and one that is dealt with\n  \
+         defendable verify {}\n      a run's receipt, without an account\n  \
+         defendable verify {}\n      an incident's\n  \
          defendable ledger verify\n      the whole chain of receipts",
         PROJECTS.len(),
-        made.len(),
-        sealed.len(),
+        AGENTS.len(),
+        runs.len(),
+        incidents.len(),
+        of_runs.len() + of_incidents.len(),
         run(stories::MENDED),
         run(stories::FAILED),
         run(stories::WAITING),
+        at(&cast.agents, stories::LOG_REVIEWER)?,
+        at(&of_runs, 0)?,
+        at(&of_incidents, 0)?,
     ));
     Ok(())
 }
