@@ -7,14 +7,13 @@ mod support;
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Command, Stdio},
-    sync::{Arc, Mutex},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use support::*;
 
@@ -344,27 +343,43 @@ async fn a_run_goes_from_its_project_to_a_receipt_that_anyone_verifies() {
     ada.run(&["verify", "unknown"]).fails(1, "API 404: ");
 }
 
-#[test]
-fn the_recent_receipts_are_listed_by_their_schema() {
-    let rollup = |name: &str, summary: Value| json!({ "receipt_id": name, "receipt_sha256": "0123456789abcdef0", "summary": summary });
-    let run = rollup("DCR-000001-0a1b2c3d", json!({ "lane": "eval", "run_title": "Q2 deal", "outcome": "pass" }));
-    let incident = rollup("DCR-000000-0a1b2c3d", json!({ "lane": "incident", "incident_title": "it ran" }));
-    let service = StandIn::answering(vec![
-        ("GET /receipts/recent?limit=10&schema=defendable.incident-receipt%2Fv1", json!({ "rollups": [], "count": 0 })),
-        ("GET /receipts/recent", json!({ "rollups": [run, incident], "count": 2 })),
-    ]);
-    let terminal = service.terminal();
-    let told = terminal.run(&["receipts", "recent", "--limit", "2"]);
-    for part in ["DCR-000001-0a1b2c3d", "Q2 deal", "pass", "it ran", "0123456789abcdef "] {
-        assert!(told.text().contains(part), "{part}: {told:?}");
+#[tokio::test]
+async fn the_recent_receipts_are_listed_by_their_schema() {
+    let service = Service::start(Store::Embedded).await;
+    let ada = Terminal::signed_in(&service, "ada@example.org");
+    let client = service.sign_in("ada@example.org").await;
+    assert!(ada.run(&["receipts", "recent"]).text().contains("no such receipts"));
+    let (run, receipt) = client.minted().await;
+    let title = ada.run(&["runs", "show", &run, "--json"]).json()["title"].as_str().unwrap().to_owned();
+    let of_run = receipt["receipt_id"].as_str().unwrap();
+    assert_eq!(ada.run(&["receipts", "recent", "-s", "incident", "--json"]).out, "[]\n");
+    assert!(ada.run(&["receipts", "recent", "-s", "incident"]).text().contains("no such receipts"));
+    let open = ["incidents", "open", "--title", "it ran", "--kind", "rogue", "--json"];
+    let incident = id(&ada.run(&open).json());
+    let sealed = ada.run(&["incidents", "receipt", &incident, "--json"]).json();
+    let of_incident = sealed["receipt_id"].as_str().unwrap();
+
+    let recent = ada.run(&["receipts", "recent"]);
+    let lines: Vec<_> = recent.text().lines().collect();
+    assert_eq!(words(lines[0]), ["RECEIPT", "LANE", "TITLE", "OUTCOME", "SHA-256", "MINTED"]);
+    let hash = |receipt: &Value| receipt["receipt_sha256"].as_str().unwrap()[..16].to_owned() + " ";
+    for part in [of_incident, "incident", "it ran", &hash(&sealed)] {
+        assert!(lines[1].contains(part), "the newest first: {part}: {lines:?}");
     }
-    assert_eq!(service.asked().0, "GET /receipts/recent?limit=2");
-    assert_eq!(terminal.run(&["receipts", "recent", "-n", "50", "--json"]).json(), json!([run, incident]));
-    assert_eq!(terminal.run(&["receipts", "recent", "-s", "incident", "--json"]).out, "[]\n");
-    assert!(terminal.run(&["receipts", "recent", "-s", "incident"]).text().contains("no such receipts"));
-    terminal.run(&["receipts", "recent", "-s", "defendable.eval-receipt/v1"]).text();
-    assert_eq!(service.asked().0, "GET /receipts/recent?limit=10&schema=defendable.eval-receipt%2Fv1");
-    assert_eq!(terminal.run(&["receipts", "recent", "-n", "51"]).code, 2);
+    for part in [of_run, "eval", &title, "pass", &hash(&receipt)] {
+        assert!(lines[2].contains(part), "{part}: {lines:?}");
+    }
+    let listed = |arguments: &[&str]| -> Vec<String> {
+        let receipts = ada.run(&[&["receipts", "recent", "--json"], arguments].concat()).json();
+        receipts.as_array().unwrap().iter().map(|one| one["receipt_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(listed(&["-n", "50"]), [of_incident, of_run]);
+    assert_eq!(listed(&["--limit", "1"]), [of_incident]);
+    assert_eq!(listed(&["-s", "incident"]), [of_incident]);
+    assert_eq!(listed(&["--schema", "eval"]), [of_run]);
+    assert_eq!(listed(&["-s", "defendable.eval-receipt/v1"]), [of_run]);
+    ada.run(&["receipts", "recent", "-s", "cook"]).fails(1, "API 400: ");
+    assert_eq!(ada.run(&["receipts", "recent", "-n", "51"]).code, 2);
 }
 
 #[tokio::test]
@@ -541,6 +556,9 @@ async fn what_is_wrong_is_said_in_a_line() {
         &["approval", "set", run, "--decision", "maybe"],
         &["submission", "add", run],
         &["evidence", "add", run, "--label", "x", "--kind", "file"],
+        &["agents", "show", run],
+        &["incidents", "show", "7"],
+        &["incidents", "receipt", run],
         &["verify", "https://example.org/nothing"],
         &["projects", "ls", "--api", "ftp://example.org"],
         &["flight-sheets", "show", ".."],
@@ -550,9 +568,10 @@ async fn what_is_wrong_is_said_in_a_line() {
         assert!(told.code == 2 && told.out.is_empty() && told.err.contains("--help"), "{wrong:?}: {told:?}");
     }
     // Something else than this service answers.
-    for (strange, says) in [(json!("hello"), "no list"), (json!({ "projects": 7 }), "no list")] {
-        let strange = StandIn::answering(vec![("GET /projects", strange)]);
-        strange.terminal().run(&["projects", "ls"]).fails(1, says);
+    for strange in [json!("hello"), json!({ "projects": 7 })] {
+        let elsewhere = [("DEFENDABLE_API", stranger(&strange)), ("DEFENDABLE_TOKEN", "sk-x".to_owned())];
+        let elsewhere = elsewhere.each_ref().map(|(name, value)| (*name, value.as_str()));
+        ada.with(&elsewhere).run(&["projects", "ls"]).fails(1, "no list");
     }
     // A file of credentials that is none.
     fs::write(ada.credentials(), "nonsense").unwrap();
@@ -561,224 +580,248 @@ async fn what_is_wrong_is_said_in_a_line() {
     again.run(&["projects", "ls"]).text();
 }
 
-/// A service that answers what it is told to, and remembers what it was asked.
-struct StandIn {
-    url: String,
-    asked: Arc<Mutex<Vec<(String, String)>>>,
+/// The address of something else than this service, which answers the first request with 200 and this.
+fn stranger(answer: &Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = answer.to_string();
+    thread::spawn(move || {
+        let mut request = BufReader::new(listener.accept().unwrap().0);
+        while request.read_line(&mut String::new()).unwrap() > "\r\n".len() {}
+        let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", answer.len());
+        request.into_inner().write_all((head + &answer).as_bytes()).unwrap();
+    });
+    url
 }
 
-impl StandIn {
-    /// Answers each request line that begins as given with 200 and that body; the first that fits.
-    fn answering(answers: Vec<(&'static str, Value)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(vec![]));
-        let seen = Arc::clone(&asked);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut reader = BufReader::new(stream.unwrap());
-                let (mut head, mut length) = (String::new(), 0);
-                loop {
-                    let mut line = String::new();
-                    if reader.read_line(&mut line).unwrap() == 0 || line == "\r\n" {
-                        break;
-                    }
-                    if let Some(given) = line.to_lowercase().strip_prefix("content-length:") {
-                        length = given.trim().parse().unwrap();
-                    }
-                    if head.is_empty() {
-                        head = line.trim_end_matches(" HTTP/1.1\r\n").to_owned();
-                    }
-                }
-                let mut body = vec![0; length];
-                reader.read_exact(&mut body).unwrap();
-                let answer = answers.iter().find(|(begin, _)| head.starts_with(begin));
-                let answer = answer.map_or_else(|| panic!("nobody expected {head}"), |(_, answer)| answer.to_string());
-                seen.lock().unwrap().push((head, String::from_utf8(body).unwrap()));
-                let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", answer.len());
-                reader.into_inner().write_all((head + &answer).as_bytes()).unwrap();
-            }
-        });
-        Self { url, asked }
-    }
+#[tokio::test]
+async fn an_organisations_own_sheets_are_tried_published_and_retired() {
+    let service = Service::start(Store::Embedded).await;
+    let ada = Terminal::signed_in(&service, "ada@example.org");
+    // White space is the sheet's own: the service hashes what was written.
+    let written = |version: &str| format!("{:#}\n", own_sheet("own_v1", version));
+    let sheet = ada.file("sheet.json", &written("1.0"));
+    assert!(ada.run(&["flight-sheets", "validate", &sheet]).text().contains("is valid"));
+    assert_eq!(ada.piped(&["flight-sheets", "validate", "-", "--json"], &written("1.0")).json()["valid"], true);
+    let good = ada.file("good.json", "{\"decision\": \"pay\"}");
+    let told = ada.run(&["flight-sheets", "validate", &sheet, "--submission", &good]);
+    assert!(told.text().contains("honey") && told.text().contains("decided"), "{told:?}");
+    let bad = ada.file("bad.json", "no JSON");
+    let told = ada.run(&["flight-sheets", "validate", &sheet, "--submission", &bad]);
+    assert!(told.text().contains("propolis") && told.text().contains("is valid"), "{told:?}");
 
-    /// The last request: its line, and its body.
-    fn asked(&self) -> (String, Value) {
-        let (line, body) = self.asked.lock().unwrap().last().unwrap().clone();
-        (line, serde_json::from_str(&body).unwrap_or(Value::Null))
-    }
+    // Inputs and notes go with the work, which rests on both here.
+    let example = Example::of(GRADED, "pass");
+    let built_in = format!("{}/catalog/flight-sheets/{GRADED}.json", env!("CARGO_MANIFEST_DIR"));
+    let work = ada.file("work.json", &example.output);
+    let inputs = ada.file("inputs.json", &example.inputs.to_string());
+    let (label, content) = &example.evidence[0];
+    let note = format!("{label}={}", ada.file("note.txt", content));
+    let try_out = ["flight-sheets", "validate", &built_in, "--submission", &work, "--json"];
+    let is_flagged = |more: &[&str]| {
+        let tried = ada.run(&[&try_out, more].concat()).json();
+        tried["checks"].as_array().unwrap().iter().any(|check| check["status"] == "flag")
+    };
+    assert!(is_flagged(&["--inputs", &inputs]) && is_flagged(&["--note", &note]));
+    assert!(!is_flagged(&["--inputs", &inputs, "--note", &note]));
+    let told = ada.run(&[&try_out[..5], &["--inputs", &inputs, "--note", &note]].concat());
+    assert!(told.text().contains("No verdict: a person must grade"), "{told:?}");
 
-    /// A terminal that talks to it.
-    fn terminal(&self) -> Terminal {
-        let home =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("stand-in-{}", self.url.replace([':', '/'], "")));
-        fs::create_dir_all(&home).unwrap();
-        Terminal { home, environment: vec![("DEFENDABLE_API", self.url.clone()), ("DEFENDABLE_TOKEN", "sk-x".into())] }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        if self.home.file_name().is_some_and(|name| name.to_string_lossy().starts_with("stand-in-")) {
-            let _ = fs::remove_dir_all(&self.home);
-        }
-    }
-}
-
-#[test]
-fn an_organisations_own_sheets_are_tried_published_and_retired() {
-    let verdict = json!({ "outcome": "fail", "severity": "propolis", "score_100": 0 });
-    let own = json!({ "id": "fs_1", "slug": "own_v1", "version": "1.1", "active": true, "origin": "organisation" });
-    let service = StandIn::answering(vec![
-        (
-            "POST /flight-sheets/validate",
-            json!({ "valid": true, "errors": [], "checks": [{ "key": "k", "status": "flag" }], "verdict": verdict }),
-        ),
-        ("POST /flight-sheets/own_v1/retire", own.clone()),
-        ("POST /flight-sheets", own.clone()),
-        ("GET /flight-sheets/own_v1?version=1.0", own),
-    ]);
-    let terminal = service.terminal();
-    // Floating-point numbers and white space are the sheet's own: they go as they were written.
-    let written = "{ \"slug\": \"own_v1\",  \"n\": 1.50 }";
-    let (sheet, work) = (terminal.file("sheet.json", written), terminal.file("work.json", "no JSON"));
-    let (inputs, note) = (terminal.file("inputs.json", "{\"a\": 1.0}"), terminal.file("note.txt", "said"));
-    let note = format!("a note={note}");
-    let told = terminal.run(&[
-        "flight-sheets",
-        "validate",
-        &sheet,
-        "--submission",
-        &work,
-        "--inputs",
-        &inputs,
-        "--note",
-        &note,
-    ]);
-    assert!(told.text().contains("propolis") && told.text().contains("valid"), "{told:?}");
-    let (_, body) = service.asked.lock().unwrap().last().unwrap().clone();
-    let expected = format!(
-        "{{\"sheet\":{written},\"submission\":{{\"output_text\":\"no JSON\"}},\"inputs\":{{\"a\": 1.0}},\
-         \"evidence\":[{{\"content\":\"said\",\"label\":\"a note\"}}]}}"
-    );
-    assert_eq!(body, expected);
-    terminal.run(&["flight-sheets", "validate", &sheet]).text();
-    assert_eq!(service.asked().1, serde_json::from_str::<Value>(&format!("{{\"sheet\":{written}}}")).unwrap());
-    terminal.run(&["flight-sheets", "validate", &work]).fails(2, "not JSON");
-
-    assert!(terminal.run(&["flight-sheets", "upload", &sheet]).text().contains("own_v1"));
-    assert_eq!(service.asked.lock().unwrap().last().unwrap(), &("POST /flight-sheets".into(), written.to_owned()));
-    assert_eq!(terminal.piped(&["flight-sheets", "upload", "-", "--json"], written).json()["version"], "1.1");
-    assert!(terminal.run(&["flight-sheets", "retire", "own_v1"]).text().contains("organisation"));
-    assert!(terminal.run(&["flight-sheets", "show", "own_v1", "--at", "1.0"]).text().contains("1.1"));
-
-    let wrong = json!({ "path": "eval_spec.rules[2]", "message": "no such operator" });
-    let service = StandIn::answering(vec![(
-        "POST /flight-sheets/validate",
-        json!({ "valid": false, "errors": [wrong], "checks": null, "verdict": null }),
-    )]);
-    let terminal = service.terminal();
-    let sheet = terminal.file("sheet.json", written);
-    let told = terminal.run(&["flight-sheets", "validate", &sheet]);
+    let mut wrong = own_sheet("own_v1", "1.0");
+    wrong["eval_spec"]["rules"][0]["assert"]["op"] = json!("resembles");
+    let wrong = ada.file("wrong.json", &wrong.to_string());
+    let told = ada.run(&["flight-sheets", "validate", &wrong]);
     told.fails(1, "does not load");
-    assert!(told.out.contains("eval_spec.rules[2]"), "{told:?}");
-    terminal.run(&["flight-sheets", "validate", &sheet, "--json"]).fails(1, "does not load");
+    assert!(told.out.contains("eval_spec.rules[0].assert.op"), "{told:?}");
+    let told = ada.run(&["flight-sheets", "validate", &wrong, "--json"]);
+    told.fails(1, "does not load");
+    assert_eq!(serde_json::from_str::<Value>(&told.out).unwrap()["valid"], false);
+    ada.run(&["flight-sheets", "upload", &wrong]).fails(1, "API 400: ");
+    ada.run(&["flight-sheets", "validate", &bad]).fails(2, "not JSON");
+    ada.run(&["flight-sheets", "show", "own_v1"]).fails(1, "API 404: ");
+
+    let published = ada.run(&["flight-sheets", "upload", &sheet, "--json"]).json();
+    assert_eq!(published["content_sha256"], sha256(written("1.0").as_bytes()), "byte for byte");
+    let told = ada.piped(&["flight-sheets", "upload", "-"], &written("1.1"));
+    assert!(told.text().contains("own_v1") && told.text().contains("organisation"), "{told:?}");
+    ada.run(&["flight-sheets", "upload", &sheet]).fails(1, "API 409: ");
+    let version = |arguments: &[&str]| {
+        ada.run(&[&["flight-sheets", "show", "own_v1", "--json"], arguments].concat()).json()["version"].clone()
+    };
+    assert_eq!((version(&[]), version(&["--at", "1.0"])), (json!("1.1"), json!("1.0")));
+
+    let in_use = || ada.run(&["flight-sheets", "ls"]).text().contains("own_v1");
+    assert!(in_use());
+    let retired = ada.run(&["flight-sheets", "retire", "own_v1"]);
+    let line = retired.text().lines().find(|line| line.starts_with("In use")).unwrap();
+    assert_eq!(words(line), ["In", "use", "no"]);
+    assert!(!in_use());
+    assert_eq!(ada.run(&["flight-sheets", "show", "own_v1", "--json"]).json()["active"], false);
+    ada.run(&["flight-sheets", "retire", SHEET]).fails(1, "API 409: ");
 }
 
-#[test]
-fn agents_and_incidents_have_their_commands() {
-    let agent = "agt_01h455vb4pex5vsknk084sn02q";
-    let run = "run_01h455vb4pex5vsknk084sn02q";
-    let counts = json!({ "honey": 3, "jelly": 1, "propolis": 0 });
-    let profile = json!({
-        "id": agent, "name": "memo analyst", "model": "m-1", "governance": { "blocked_lanes": ["x"] },
-        "summary": { "overall_status": "approved", "verdict_counts": counts, "approved_lanes": ["GDPR"] },
-        "capability": { "overall_status": "approved", "lane_authorizations": [
-            { "name": "GDPR", "status": "approved", "honey": 3, "jelly": 1, "propolis": 0 },
-        ] },
-    });
-    let incident = json!({ "id": "inc_1", "kind": "rogue", "tier": "mid", "title": "it ran", "status": "open" });
-    let entry = json!({ "agent_profile_id": agent, "name": "memo analyst", "approved_lanes": 1, "honey": 3 });
-    let service = StandIn::answering(vec![
-        ("GET /agent-profiles/leaderboard", json!({ "entries": [entry], "next_cursor": null })),
-        ("GET /agent-profiles/agt_", profile.clone()),
-        ("GET /agent-profiles?", json!({ "agent_profiles": [profile], "next_cursor": null })),
-        ("POST /agent-profiles/agt_", json!({ "opened": [incident], "scanned_lanes": 2, "blocked_lanes": ["GDPR"] })),
-        ("POST /agent-profiles", profile.clone()),
-        ("GET /incidents?", json!({ "incidents": [incident], "next_cursor": null })),
-        ("GET /incidents/inc_1", incident.clone()),
-        ("POST /incidents/inc_1/receipt", json!({ "receipt_id": "DCR-000007-0a1b2c3d", "org_seq": 7 })),
-        ("POST /incidents", incident.clone()),
-        ("PATCH /incidents/inc_1", incident),
-    ]);
-    let terminal = service.terminal();
-    assert!(terminal.run(&["agents", "ls"]).text().contains("3/1/0"));
-    assert_eq!(terminal.run(&["agents", "ls", "--json"]).json()[0]["id"], agent);
-    assert!(terminal.run(&["agents", "show", agent]).text().contains("GDPR"));
-    assert!(terminal.run(&["agents", "leaderboard"]).text().contains("memo analyst"));
-    assert_eq!(terminal.run(&["agents", "leaderboard", "--json"]).json()[0]["honey"], 3);
-    assert!(terminal.run(&["agents", "watch", agent]).text().contains("GDPR"));
-    assert_eq!(service.asked().0, format!("POST /agent-profiles/{agent}/watchdog"));
-    let governance = terminal.file("governance.json", "{\"blocked_lanes\": [\"x\"]}");
-    let new = [
-        "agents",
-        "create",
-        "--name",
-        "memo analyst",
-        "--model",
-        "m-1",
-        "--tool",
-        "search",
-        "--tool",
-        "mail",
-        "--context-window",
-        "128000",
-        "--capability-tier",
-        "mid",
-        "--governance",
-        &governance,
-    ];
-    assert!(terminal.run(&new).text().contains(agent));
-    let body = json!({
-        "name": "memo analyst", "model": "m-1", "tools": ["search", "mail"], "context_window": 128_000,
-        "capability_tier": "mid", "governance": { "blocked_lanes": ["x"] },
-    });
-    assert_eq!(service.asked(), ("POST /agent-profiles".to_owned(), body));
+/// A run of a profile on the sheet, with the work of one of its examples; the run.
+fn worked(terminal: &Terminal, profile: &str, case: &str) -> String {
+    let example = Example::of(SHEET, "pass");
+    let inputs = terminal.file("inputs.json", &example.inputs.to_string());
+    let (label, content) = &example.evidence[0];
+    let note = format!("{label}={}", terminal.file("note.txt", content));
+    let new = ["runs", "submit-and-audit", "-p", "Loans", "-f", SHEET, "--agent-profile", profile, "--inputs", &inputs];
+    let told = terminal.piped(&[&new[..], &["--note", &note, "--json"]].concat(), &Example::of(SHEET, case).output);
+    let told: Value = serde_json::from_str(&told.out).unwrap_or_else(|_| panic!("{told:?}"));
+    told["run_id"].as_str().unwrap().to_owned()
+}
 
-    let filtered = ["incidents", "ls", "--agent-profile", agent, "--status", "open", "--kind", "rogue"];
-    assert!(terminal.run(&filtered).text().contains("it ran"));
-    let query = format!("GET /incidents?agent_profile_id={agent}&status=open&kind=rogue&limit=200");
-    assert_eq!(service.asked().0, query);
-    let open = [
-        "incidents",
-        "open",
-        "--title",
-        "it ran",
-        "--kind",
-        "rogue",
-        "--tier",
-        "mid",
-        "--agent-profile",
-        agent,
-        "--run",
-        run,
-        "--response",
-        "stopped",
-        "--lane",
-        "GDPR",
-        "--detail",
-        "- at night",
-    ];
-    assert!(terminal.run(&open).text().contains("inc_1"));
-    let body = json!({
-        "title": "it ran", "kind": "rogue", "tier": "mid", "agent_profile_id": agent, "run_id": run,
-        "response": ["stopped"], "lane": "GDPR", "detail": "- at night",
+#[tokio::test]
+async fn agents_earn_their_lanes() {
+    let service = Service::start(Store::Embedded).await;
+    let ada = Terminal::signed_in(&service, "ada@example.org");
+    ada.run(&["projects", "create", "--name", "Loans"]).text();
+    for empty in ["ls", "leaderboard"] {
+        assert!(ada.run(&["agents", empty]).text().contains("no active agent profiles"), "{empty}");
+        assert_eq!(ada.run(&["agents", empty, "--json"]).out, "[]\n", "{empty}");
+    }
+    let governance = json!({
+        "requires_approval_client_output": true, "blocked_lanes": [GRADED], "spend_cap_usd": 12.5, "notes": "no letters",
     });
-    assert_eq!(service.asked(), ("POST /incidents".to_owned(), body));
-    assert!(terminal.run(&["incidents", "show", "inc_1"]).text().contains("it ran"));
-    terminal.run(&["incidents", "resolve", "inc_1"]).text();
-    assert_eq!(service.asked(), ("PATCH /incidents/inc_1".to_owned(), json!({ "status": "resolved" })));
-    assert!(terminal.run(&["incidents", "receipt", "inc_1"]).text().contains("DCR-000007"));
+    let governance = ada.file("governance.json", &governance.to_string());
+    let texts = [
+        ("name", "memo analyst"),
+        ("harness", "loop"),
+        ("harness-version", "2.1"),
+        ("model", "m-1"),
+        ("model-provider", "maker"),
+        ("served-by", "server"),
+        ("runtime-host", "host-7"),
+        ("runtime-os", "debian"),
+        ("runtime-hardware", "two cores"),
+        ("capability-tier", "mid"),
+        ("notes", "- slow"),
+    ];
+    let options: Vec<_> = texts.iter().map(|(name, text)| format!("--{name}={text}")).collect();
+    let mut new = vec!["agents", "create", "--tool", "search", "--tool", "mail", "--context-window", "128000"];
+    new.extend(["--governance", &governance]);
+    new.extend(options.iter().map(String::as_str));
+    let created = ada.run(&[&new[..], &["--json"]].concat()).json();
+    for (name, text) in texts {
+        assert_eq!(created[name.replace('-', "_")], text, "{name}");
+    }
+    assert_eq!((&created["tools"], &created["context_window"]), (&json!(["search", "mail"]), &json!(128_000)));
+    let demanded = &created["governance"];
+    assert_eq!((&demanded["blocked_lanes"], &demanded["spend_cap_usd"]), (&json!([GRADED]), &json!(12.5)));
+    let analyst = id(&created);
+    let shown = ada.run(&["agents", "show", &analyst]);
+    for (_, part) in texts.into_iter().chain([("lanes", GRADED), ("cap", "12.5"), ("notes", "no letters")]) {
+        assert!(shown.text().contains(part), "{part}: {shown:?}");
+    }
+    let line = shown.text().lines().find(|line| line.starts_with("Approval for clients")).unwrap();
+    assert_eq!(words(line), ["Approval", "for", "clients", "yes"]);
+    ada.run(&["agents", "create", "--name", " "]).fails(1, "API 400: ");
+    assert_eq!(ada.run(&["agents", "create", "--name", "x", "--capability-tier", "huge"]).code, 2);
+    ada.run(&["agents", "show", "agt_01h455vb4pex5vsknk084sn02q"]).fails(1, "API 404: ");
+    // What its owner forbids is refused.
+    let new = ["runs", "new", "-p", "Loans", "-f", GRADED, "--agent-profile", &analyst];
+    ada.run(&new).fails(1, "governance.blocked_lanes");
+
+    let bold = id(&ada.run(&["agents", "create", "--name", "bold", "--json"]).json());
+    for _ in 0..3 {
+        worked(&ada, &analyst, "pass");
+    }
+    let last = worked(&ada, &bold, "fail");
+    assert_eq!(ada.run(&["runs", "show", &last, "--json"]).json()["agent_profile_id"], bold);
+    let name = ada.run(&["flight-sheets", "show", SHEET, "--json"]).json()["name"].as_str().unwrap().to_owned();
+    let listed = ada.run(&["agents", "ls"]);
+    let lines: Vec<_> = listed.text().lines().collect();
+    assert_eq!(lines.len(), 3);
+    for (line, parts) in [(1, [&bold, "restricted", "0/0/1"]), (2, [&analyst, "approved", "3/0/0"])] {
+        assert!(parts.iter().all(|part| lines[line].contains(part)), "{parts:?}: {lines:?}");
+    }
+    assert!(lines[2].contains(&name) && !lines[1].contains(&name), "{lines:?}");
+    assert_eq!(ada.run(&["agents", "ls", "--json"]).json()[1]["id"], analyst);
+    let shown = ada.run(&["agents", "show", &analyst]);
+    let lane = shown.text().lines().find(|line| line.starts_with(&name)).unwrap();
+    assert_eq!(words(lane)[words(&name).len()..], ["approved", "3/0/0"]);
+    let board = ada.run(&["agents", "leaderboard"]);
+    let best = board.text().lines().nth(1).unwrap();
+    for part in ["memo analyst", "m-1", "approved", "100", &analyst] {
+        assert!(best.contains(part), "{part}: {board:?}");
+    }
+    assert_eq!(ada.run(&["agents", "leaderboard", "--json"]).json()[0]["honey"], 3);
+
+    // The second failure blocks the lane. Whether the service or the watchdog was first, there is one incident.
+    worked(&ada, &bold, "fail");
+    let watched = ada.run(&["agents", "watch", &bold]);
+    assert!(watched.text().contains(&name), "{watched:?}");
+    let again = ada.run(&["agents", "watch", &bold, "--json"]).json();
+    assert_eq!(again, json!({ "opened": [], "scanned_lanes": 1, "blocked_lanes": [name] }));
+    let flags = ["incidents", "ls", "--agent-profile", &bold, "--kind", "recurring_flag", "--json"];
+    assert_eq!(ada.run(&flags).json().as_array().unwrap().len(), 1);
+    let new = ["runs", "new", "-p", "Loans", "-f", SHEET, "--agent-profile", &bold];
+    ada.run(&new).fails(1, "API 409: ");
+    assert!(ada.run(&["agents", "show", &bold]).text().contains("blocked"));
+}
+
+#[tokio::test]
+async fn an_incident_goes_from_open_to_its_receipt() {
+    let service = Service::start(Store::Embedded).await;
+    let ada = Terminal::signed_in(&service, "ada@example.org");
+    ada.run(&["projects", "create", "--name", "Loans"]).text();
+    let agent = id(&ada.run(&["agents", "create", "--name", "memo analyst", "--json"]).json());
+    let run = worked(&ada, &agent, "pass");
+    assert!(ada.run(&["incidents", "ls"]).text().contains("no such incidents"));
+    let open = [
+        &["incidents", "open", "--title", "it ran", "--kind", "rogue", "--tier", "mid", "--detail", "- at night"][..],
+        &["--agent-profile", &agent, "--run", &run, "--lane", "GDPR", "--response", "stopped", "--response", "told"],
+    ];
+    let opened = ada.run(&[&open.concat()[..], &["--json"]].concat()).json();
+    let expected = json!({
+        "title": "it ran", "kind": "rogue", "tier": "mid", "detail": "- at night", "agent_profile_id": agent,
+        "agent_profile_name": "memo analyst", "run_id": run, "lane": "GDPR", "response": ["stopped", "told"],
+        "status": "open",
+    });
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(opened[field], *value, "{field}");
+    }
+    let incident = id(&opened);
+    let shown = ada.run(&["incidents", "show", &incident]);
+    for part in [&incident, "it ran", "rogue", "- at night", "GDPR", "memo analyst", &run, "stopped, told", "open"] {
+        assert!(shown.text().contains(part), "{part}: {shown:?}");
+    }
+    // What is not said: a broken gate, of weight.
+    let other = ada.run(&["incidents", "open", "--title", "too early", "--json"]).json();
+    assert_eq!((&other["kind"], &other["tier"]), (&json!("policy_violation"), &json!("high")));
+    ada.run(&["incidents", "open", "--title", " "]).fails(1, "API 400: ");
+    assert_eq!(ada.run(&["incidents", "open", "--title", "x", "--kind", "single_flag"]).code, 2);
+    ada.run(&["incidents", "show", "inc_01h455vb4pex5vsknk084sn02q"]).fails(1, "API 404: ");
+
+    assert!(ada.run(&["incidents", "resolve", &incident]).text().contains("resolved"));
+    ada.run(&["incidents", "resolve", &incident]).fails(1, "API 409: ");
+    let titles = |filter: &[&str]| -> Vec<String> {
+        let incidents = ada.run(&[&["incidents", "ls", "--json"], filter].concat()).json();
+        incidents.as_array().unwrap().iter().map(|one| one["title"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(titles(&[]), ["too early", "it ran"]);
+    assert_eq!(titles(&["--status", "open"]), ["too early"]);
+    assert_eq!(titles(&["--status", "resolved"]), ["it ran"]);
+    assert_eq!(titles(&["--kind", "rogue"]), ["it ran"]);
+    assert_eq!(titles(&["--agent-profile", &agent]), ["it ran"]);
+    assert!(titles(&["--agent-profile", &agent, "--status", "open"]).is_empty());
+    let listed = ada.run(&["incidents", "ls", "--kind", "rogue"]);
+    assert!(listed.text().contains("memo analyst") && listed.text().lines().count() == 2, "{listed:?}");
+
+    let receipt = ada.run(&["incidents", "receipt", &incident, "--json"]).json();
+    assert_eq!(ada.run(&["incidents", "receipt", &incident, "--json"]).json(), receipt, "an incident has one receipt");
+    let told = ada.run(&["incidents", "receipt", &incident]);
+    let token = receipt["share_token"].as_str().unwrap();
+    assert!(told.text().contains(receipt["receipt_id"].as_str().unwrap()) && told.text().contains(token), "{told:?}");
+    let shown = ada.run(&["incidents", "show", &incident]);
+    assert!(
+        shown.text().contains(receipt["receipt_id"].as_str().unwrap()) && shown.text().contains(token),
+        "{shown:?}"
+    );
+    assert_eq!(ada.run(&["receipt", "show", token, "--json"]).json()["payload"]["incident"]["status"], "resolved");
+    let verified = ada.run(&["verify", token]);
+    assert!(verified.text().contains("Verified") && verified.text().contains("it ran"), "{verified:?}");
 }
 
 #[tokio::test]
@@ -813,6 +856,42 @@ async fn who_asks_too_often_waits_for_their_turn() {
     ada.run(&["auth", "login", "--email", "bob@example.org"]).fails(1, "API 429: ");
 }
 
+/// Profiles that differ, a lane in every state, and two incidents.
+fn the_demos_agents_have_earned_something(you: &Terminal, runs: &Value) {
+    let profiles: Vec<_> = you.run(&["agents", "ls", "--json"]).json().as_array().unwrap().iter().map(id).collect();
+    let profiles: Vec<_> = profiles.iter().map(|one| you.run(&["agents", "show", one, "--json"]).json()).collect();
+    let all = |of: fn(&Value) -> Vec<&Value>| -> BTreeSet<String> {
+        profiles.iter().flat_map(of).filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let tiers = all(|profile| vec![&profile["capability_tier"]]);
+    assert_eq!(tiers, ["edge", "small", "mid", "frontier"].map(str::to_owned).into());
+    let earned = all(|profile| vec![&profile["capability"]["overall_status"]]);
+    assert_eq!(earned, ["approved", "restricted"].map(str::to_owned).into());
+    let lanes = |profile: &Value| profile["capability"]["lane_authorizations"].as_array().unwrap().clone();
+    let states: BTreeSet<_> =
+        profiles.iter().flat_map(lanes).map(|lane| lane["status"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(states, ["testing", "approved", "restricted", "blocked"].map(str::to_owned).into());
+    assert!(profiles.iter().any(|profile| profile["governance"]["requires_approval_client_output"] == true));
+    assert!(profiles.iter().any(|profile| profile["governance"]["spend_cap_usd"].is_f64()));
+    for run in runs.as_array().unwrap() {
+        let run = you.run(&["runs", "show", run["id"].as_str().unwrap(), "--json"]).json();
+        let profile = profiles.iter().find(|profile| profile["id"] == run["agent_profile_id"]);
+        assert_eq!(profile.is_some(), run["status"] != "draft", "{run}");
+        assert!(profile.is_none_or(|profile| profile["name"] == run["agent_name"]), "{run}");
+    }
+
+    let incidents = you.run(&["incidents", "ls", "--json"]).json();
+    let incidents = incidents.as_array().unwrap();
+    let one = |kind: &str| incidents.iter().find(|incident| incident["kind"] == kind).unwrap();
+    let (flag, other) = (one("recurring_flag"), one("policy_violation"));
+    assert_eq!((incidents.len(), &flag["status"], &other["status"]), (2, &json!("open"), &json!("resolved")));
+    let blocked = profiles.iter().find(|profile| profile["id"] == flag["agent_profile_id"]).unwrap();
+    assert_eq!(blocked["governance"]["blocked_lanes"], json!([flag["lane"]]));
+    assert!(lanes(blocked).iter().any(|lane| lane["name"] == flag["lane"] && lane["status"] == "blocked"));
+    let sealed = you.run(&["receipts", "recent", "-s", "incident", "--json"]).json();
+    assert_eq!((sealed.as_array().unwrap().len(), &sealed[0]["receipt_id"]), (1, &other["receipt_id"]));
+}
+
 async fn the_demo_fills_a_new_store_that_is_served_as_any_other(store: Store) {
     let mut service = Service::start(store).await;
     // What a store holds that was started once, the built-in library, is in nobody's way.
@@ -820,6 +899,7 @@ async fn the_demo_fills_a_new_store_that_is_served_as_any_other(store: Store) {
     let output = service.on_store(&["demo"]);
     let told = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(output.status.success() && told.contains("you@example.com"), "{output:?}");
+    assert!(told.contains("4 agents, 17 runs, 2 incidents and 7 receipts"), "{told}");
     let again = service.on_store(&["demo"]);
     assert_eq!(again.status.code(), Some(1));
     assert!(String::from_utf8(again.stderr).unwrap().contains("has organisations already"));
@@ -844,6 +924,7 @@ async fn the_demo_fills_a_new_store_that_is_served_as_any_other(store: Store) {
     assert_eq!(all("status"), stages.map(str::to_owned).into());
     assert_eq!(all("verdict"), ["pass", "risk", "fail"].map(str::to_owned).into());
     assert_eq!(you.run(&["ledger", "verify", "--json"]).json()["ok"], true);
+    the_demos_agents_have_earned_something(&you, &runs);
     let client = service.sign_in("you@example.com").await;
     let members = client.get("/org/members").await.ok();
     let members = members["members"].as_array().unwrap();
@@ -855,5 +936,31 @@ async fn the_demo_fills_a_new_store_that_is_served_as_any_other(store: Store) {
             you.run(&words(line)).text();
         }
     }
+    // The service's own watch, once it has read all of it, finds nothing left to do.
+    let unread = "SELECT count(*) FROM events WHERE event_type = 'profile_evaluated' \
+                  AND position > (SELECT coalesce(max(position), 0) FROM reactors)";
+    let (mut raw, start) = (Raw::of(&service).await, Instant::now());
+    while raw.number(unread).await > 0 {
+        assert!(start.elapsed() < Duration::from_secs(10), "the reactor does not read");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let flags = you.run(&["incidents", "ls", "--kind", "recurring_flag", "--json"]).json();
+    assert_eq!(flags.as_array().unwrap().len(), 1);
 }
 on_both_stores!(the_demo_fills_a_new_store_that_is_served_as_any_other);
+
+#[tokio::test]
+async fn the_demo_tells_a_program_what_it_made() {
+    let service = Service::start(Store::Embedded).await;
+    let told = Terminal::at(&service).with(&[]).run(&["demo", "--data", "demo", "--json"]).json();
+    assert_eq!(keys(&told), ["admin", "projects", "agent_profiles", "runs", "incidents"].into());
+    let all = |list: &str, field: &str| -> Vec<Value> {
+        told[list].as_array().unwrap().iter().map(|one| one[field].clone()).collect()
+    };
+    assert_eq!(all("agent_profiles", "name"), ["memo-writer", "notice-reviewer", "log-reviewer", "figure-checker"]);
+    assert!(all("agent_profiles", "id").iter().all(|id| id.as_str().unwrap().starts_with("agt_")));
+    assert_eq!(all("incidents", "kind"), ["policy_violation", "recurring_flag"]);
+    let sealed: Vec<_> = all("incidents", "share_token").iter().map(Value::is_string).collect();
+    assert_eq!(sealed, [true, false]);
+    assert_eq!(all("runs", "share_token").iter().filter(|token| token.is_string()).count(), 6);
+}

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 pub enum Agents {
     /// List the active profiles, the newest first, with what their runs come to
     Ls,
-    /// Show a profile, with what it has earned on each flight sheet
+    /// Show a profile, with what its owner demands of it and what it has earned on each flight sheet
     Show {
         /// The profile
         profile: AgentProfileId,
@@ -178,6 +178,9 @@ fn told(profile: &Value) -> String {
         ("Context window", show::field(profile, "context_window")),
         ("Declared tier", show::field(profile, "capability_tier")),
         ("Locked lanes", show::field(profile, "governance.blocked_lanes")),
+        ("Approval for clients", show::field(profile, "governance.requires_approval_client_output")),
+        ("Spend cap (US dollars)", show::field(profile, "governance.spend_cap_usd")),
+        ("Demands", show::field(profile, "governance.notes")),
         ("Notes", show::field(profile, "notes")),
         ("Status", show::field(profile, "capability.overall_status")),
         ("Runs", show::field(profile, "capability.total_runs")),

@@ -168,6 +168,6 @@ fn told(sheet: &Value) -> String {
 }
 
 /// What can be one segment of a path.
-pub(super) fn segment(text: &str) -> Result<String, &'static str> {
+fn segment(text: &str) -> Result<String, &'static str> {
     if matches!(text, "" | "." | "..") { Err("give an id or a slug") } else { Ok(text.to_owned()) }
 }

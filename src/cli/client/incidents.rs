@@ -1,8 +1,8 @@
 //! `defendable incidents`
 
-use super::{Api, flight_sheets::segment, show};
+use super::{Api, show};
 use crate::cli::{Failure, Group};
-use aggregates::ids::{AgentProfileId, RunId};
+use aggregates::ids::{AgentProfileId, IncidentId, RunId};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -28,22 +28,19 @@ pub enum Incidents {
     /// Show an incident
     Show {
         /// The incident
-        #[arg(value_parser = segment)]
-        incident: String,
+        incident: IncidentId,
     },
     /// Open an incident
     Open(Box<NewIncident>),
     /// Resolve an open incident; there is no way back
     Resolve {
         /// The incident
-        #[arg(value_parser = segment)]
-        incident: String,
+        incident: IncidentId,
     },
     /// Mint the receipt of an incident; one that has a receipt answers with it
     Receipt {
         /// The incident
-        #[arg(value_parser = segment)]
-        incident: String,
+        incident: IncidentId,
     },
 }
 
@@ -116,7 +113,7 @@ pub(in crate::cli) async fn run(Group { remote, command }: &Group<Incidents>) ->
             return show::list(remote, &incidents, &columns, "There are no such incidents.");
         }
         Incidents::Receipt { incident } => {
-            let receipt = api.post(&["incidents", incident, "receipt"]).await?;
+            let receipt = api.post(&["incidents", &incident.to_string(), "receipt"]).await?;
             return show::record(remote, &receipt, |receipt| {
                 show::facts(&[
                     ("Receipt", show::field(receipt, "receipt_id")),
@@ -126,10 +123,11 @@ pub(in crate::cli) async fn run(Group { remote, command }: &Group<Incidents>) ->
                 ])
             });
         }
-        Incidents::Show { incident } => api.get(&["incidents", incident], &[]).await?,
+        Incidents::Show { incident } => api.get(&["incidents", &incident.to_string()], &[]).await?,
         Incidents::Open(new) => api.send_json(Method::POST, &["incidents"], &new.body()).await?,
         Incidents::Resolve { incident } => {
-            api.send_json(Method::PATCH, &["incidents", incident], &json!({ "status": "resolved" })).await?
+            api.send_json(Method::PATCH, &["incidents", &incident.to_string()], &json!({ "status": "resolved" }))
+                .await?
         }
     };
     show::record(remote, &incident, told)
@@ -149,6 +147,7 @@ fn told(incident: &Value) -> String {
         ("Run", show::field(incident, "run_id")),
         ("Response", show::field(incident, "response")),
         ("Receipt", show::field(incident, "receipt_id")),
+        ("Share token", show::field(incident, "share_token")),
         ("Opened", show::field(incident, "created_at")),
         ("Resolved", show::field(incident, "resolved_at")),
     ])
