@@ -263,6 +263,78 @@ impl std::ops::Not for Truth {
     }
 }
 
+/// The first part of a condition that does not hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broken {
+    /// The element at which it shows, such as `classes[2]`; nothing where it is no list's element.
+    pub place: Option<String>,
+    /// Why.
+    pub because: Because,
+}
+
+/// Why a part of a condition does not hold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Because {
+    /// A value does not compare as it should.
+    Compared {
+        /// How it should.
+        comparison: Comparison,
+        /// The value.
+        found: Value,
+        /// What it is compared with.
+        expected: Value,
+    },
+    /// A value is not in a list.
+    NotIn {
+        /// The value.
+        found: Value,
+        /// The list.
+        allowed: Value,
+    },
+    /// The field holds nothing.
+    Empty(String),
+    /// No evidence text has the quotation.
+    NotQuoted(Value),
+    /// The value is there more than once.
+    Repeated(Value),
+    /// Two lists differ.
+    Sets {
+        /// What should be listed and is not.
+        missing: Vec<Value>,
+        /// What is listed and should not be.
+        surplus: Vec<Value>,
+    },
+    /// The text is not contained.
+    NotContained(Value),
+    /// A value is there that should be null.
+    Filled(Value),
+    /// A value is not there.
+    Absent,
+    /// No single part says it.
+    Unsaid,
+}
+
+impl Broken {
+    fn of(because: Because) -> Self {
+        Self { place: None, because }
+    }
+
+    /// The same, seen from the list that the element is of.
+    fn at(self, list: &Operand, index: usize) -> Self {
+        let list = match list {
+            Operand::Field(path) => path.to_string(),
+            Operand::Input(path) => format!("inputs.{path}"),
+            _ => "element".to_owned(),
+        };
+        let place = match &self.place {
+            // A place outside the element says where it is by itself.
+            Some(inside) if !inside.starts_with('@') => inside.clone(),
+            inside => format!("{list}[{index}]{}", inside.as_deref().unwrap_or_default().trim_start_matches('@')),
+        };
+        Self { place: Some(place), ..self }
+    }
+}
+
 impl Node {
     /// Reads a condition; an error names the place in it and what is allowed there.
     pub fn read(value: &Value) -> Result<Self, PolicyError> {
@@ -272,6 +344,11 @@ impl Node {
     /// Whether the condition holds. For [`Node::Approx`]: whether the value passes.
     pub fn evaluate(&self, facts: &Facts<'_>) -> Truth {
         evaluate::truth(self, facts)
+    }
+
+    /// Where and why a condition that does not hold is broken; nothing where no single part of it is.
+    pub fn broken(&self, facts: &Facts<'_>) -> Option<Broken> {
+        evaluate::broken(self, facts)
     }
 
     /// How far off an [`Node::Approx`] is; nothing for other conditions and where an operand is not a number.

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::values::{is_filled, order, same_type, text_weight, weight};
-use super::{CalculationName, Comparison, Facts, Node, Operand, Truth};
+use super::{Because, Broken, CalculationName, Comparison, Facts, Node, Operand, Truth};
 use crate::rulebooks::bands::Grade;
 use crate::rulebooks::path::{Path, length};
 
@@ -24,6 +24,11 @@ pub(super) fn grade(node: &Node, facts: &Facts<'_>) -> Option<Grade> {
 pub(super) fn lone_operand(operand: &Operand, facts: &Facts<'_>) -> Option<Value> {
     let steps = Cell::new(facts.steps);
     Scope { facts, element: None, steps: &steps }.value(operand).map(Cow::into_owned)
+}
+
+pub(super) fn broken(node: &Node, facts: &Facts<'_>) -> Option<Broken> {
+    let steps = Cell::new(facts.steps);
+    Scope { facts, element: None, steps: &steps }.broken(node)
 }
 
 /// What a condition sees from where it stands. A missing value is `None` all the way and ends in [`Truth::Unknown`].
@@ -93,6 +98,63 @@ impl Scope<'_> {
                 self.quoted_in_evidence(self.list(array)?.as_array()?, field.as_ref())
             }
         }
+    }
+
+    /// Where and why a condition that does not hold is broken: the first part of it that is; nothing where that is the
+    /// condition as a whole.
+    fn broken(&self, node: &Node) -> Option<Broken> {
+        let value = |operand| self.value(operand).map(Cow::into_owned);
+        let because = match node {
+            Node::Compare { comparison, left, right } => {
+                Because::Compared { comparison: *comparison, found: value(left)?, expected: value(right)? }
+            }
+            Node::In { left, right } => Because::NotIn { found: value(left)?, allowed: value(right)? },
+            Node::And(terms) => return self.broken(terms.iter().find(|term| self.truth(term) == Truth::False)?),
+            Node::If { then, .. } => return self.broken(then),
+            Node::Each { array, term } => {
+                let list = self.list(array)?;
+                let fails = |element: &&Value| self.within(element).truth(term) == Truth::False;
+                let (index, element) = list.as_array()?.iter().enumerate().find(|(_, element)| fails(element))?;
+                let inside = self.within(element).broken(term);
+                return Some(inside.unwrap_or(Broken::of(Because::Unsaid)).at(array, index));
+            }
+            Node::AllNonempty { array, field } => {
+                let list = self.list(array)?;
+                let filled = |element| field.resolve(element).is_some_and(|value| is_filled(&value));
+                let index = list.as_array()?.iter().position(|element| !filled(element))?;
+                return Some(Broken::of(Because::Empty(field.to_string())).at(array, index));
+            }
+            Node::QuotedInEvidence { array, field } => {
+                let list = self.list(array)?;
+                let elements = list.as_array()?;
+                let quoted = |element| self.quoted_in_evidence(std::slice::from_ref(element), field.as_ref());
+                let index = elements.iter().position(|element| quoted(element) == Some(Truth::False))?;
+                let quotation = within_element(elements.get(index)?, field.as_ref())?.into_owned();
+                return Some(Broken::of(Because::NotQuoted(quotation)).at(array, index));
+            }
+            Node::Unique { array, field } => {
+                let list = self.list(array)?;
+                let elements = list.as_array()?.iter().filter_map(|element| within_element(element, field.as_ref()));
+                let mut values: Vec<Cow<'_, Value>> = elements.filter(|value| !value.is_null()).collect();
+                values.sort_by(|left, right| order(left, right));
+                let twice = values.windows(2).find(|pair| order(&pair[0], &pair[1]) == Ordering::Equal)?;
+                Because::Repeated(twice[0].clone().into_owned())
+            }
+            Node::SetEqual { left, right } => {
+                let (left, right) = (self.list(left)?, self.list(right)?);
+                let (left, right) = (left.as_array()?, right.as_array()?);
+                Because::Sets { missing: beyond(right, left), surplus: beyond(left, right) }
+            }
+            Node::Subset { left, right } => {
+                let (left, right) = (self.list(left)?, self.list(right)?);
+                Because::Sets { missing: vec![], surplus: beyond(left.as_array()?, right.as_array()?) }
+            }
+            Node::ContainsText { right, .. } => Because::NotContained(value(right)?),
+            Node::IsNull(field) => Because::Filled(value(field)?),
+            Node::Present(_) => Because::Absent,
+            Node::Or(_) | Node::Not(_) | Node::Approx { .. } => return None,
+        };
+        Some(Broken::of(because))
     }
 
     /// The truth of every term; nothing if one is unknown, whatever the others are.
@@ -262,6 +324,13 @@ fn as_set(elements: &[Value]) -> Vec<&Value> {
     set.sort_unstable_by(|left, right| order(left, right));
     set.dedup_by(|left, right| order(left, right) == Ordering::Equal);
     set
+}
+
+/// The values of one list that are not in the other.
+fn beyond(these: &[Value], others: &[Value]) -> Vec<Value> {
+    let others = as_set(others);
+    let is_there = |value| others.binary_search_by(|other| order(other, value)).is_ok();
+    as_set(these).into_iter().filter(|value| !is_there(value)).cloned().collect()
 }
 
 fn unique(elements: &[Value], field: Option<&Path>) -> Truth {

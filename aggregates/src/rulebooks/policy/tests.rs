@@ -442,3 +442,72 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_breaks_a_condition_is_named_with_its_place() {
+    let submission = json!({
+        "total": 4, "names": ["a", "b", "a"], "extra": ["a", "z"],
+        "items": [{"n": 1, "why": "x", "parts": [1, 2]}, {"n": 5, "why": " ", "parts": [3, 9]}],
+    });
+    let broken = |condition: Value| {
+        let facts = Facts {
+            submission: &submission,
+            calculations: &[],
+            inputs: &json!({"names": ["a", "b", "c"]}),
+            evidence_texts: &["an a"],
+            steps: MAX_STEPS,
+        };
+        let condition = node(condition);
+        assert_eq!(condition.evaluate(&facts), False);
+        condition.broken(&facts).map(|broken| (broken.place, broken.because))
+    };
+    let compared = |comparison, found: i64, expected: i64| Because::Compared {
+        comparison,
+        found: found.into(),
+        expected: expected.into(),
+    };
+    let at = |place: &str| Some(place.to_owned());
+    let few = json!({"op": "<=", "left": {"field": "@.n"}, "right": {"field": "total"}});
+    let each = json!({"op": "each", "array": "items", "term": few});
+    let small = json!({"op": "each", "array": "@.parts", "term": {"op": "<", "left": {"field": "@"}, "right": 9}});
+    let either = json!({"op": "or", "terms": [of(False), few]});
+    let cases = [
+        (of(False), Some((None, compared(Comparison::Equal, 1, 2)))),
+        (json!({"op": "and", "terms": [of(True), each]}), Some((at("items[1]"), compared(Comparison::AtMost, 5, 4)))),
+        (
+            json!({"op": "if", "cond": of(True), "then": each}),
+            Some((at("items[1]"), compared(Comparison::AtMost, 5, 4))),
+        ),
+        (
+            json!({"op": "each", "array": "items", "term": small}),
+            Some((at("items[1].parts[1]"), compared(Comparison::Less, 9, 9))),
+        ),
+        (json!({"op": "each", "array": "items", "term": either}), Some((at("items[1]"), Because::Unsaid))),
+        (
+            json!({"op": "all_nonempty", "array": "items", "field": "why"}),
+            Some((at("items[1]"), Because::Empty("why".to_owned()))),
+        ),
+        (json!({"op": "unique", "array": "names"}), Some((None, Because::Repeated("a".into())))),
+        (
+            json!({"op": "set_equal", "left": "extra", "right": {"input": "names"}}),
+            Some((None, Because::Sets { missing: vec!["b".into(), "c".into()], surplus: vec!["z".into()] })),
+        ),
+        (
+            json!({"op": "subset", "left": "extra", "right": {"input": "names"}}),
+            Some((None, Because::Sets { missing: vec![], surplus: vec!["z".into()] })),
+        ),
+        (json!({"op": "quoted_in_evidence", "array": "names"}), Some((at("names[1]"), Because::NotQuoted("b".into())))),
+        (json!({"op": "present", "field": "none"}), Some((None, Because::Absent))),
+        (json!({"op": "is_null", "field": "total"}), Some((None, Because::Filled(4.into())))),
+        (json!({"op": "contains_text", "left": "abc", "right": "x"}), Some((None, Because::NotContained("x".into())))),
+        (
+            json!({"op": "in", "left": 3, "right": [1, 2]}),
+            Some((None, Because::NotIn { found: 3.into(), allowed: json!([1, 2]) })),
+        ),
+        (json!({"op": "not", "term": of(True)}), None),
+        (json!({"op": "or", "terms": [of(False)]}), None),
+    ];
+    for (condition, expected) in cases {
+        assert_eq!(broken(condition.clone()), expected, "{condition}");
+    }
+}

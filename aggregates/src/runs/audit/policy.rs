@@ -2,14 +2,15 @@
 
 use super::{
     Outcome,
-    judgement::{Judgement, Miss, number, outcome, percent_off, shown},
+    judgement::{Judgement, Miss, first_of, number, outcome, percent_off, shown},
 };
 use crate::rulebooks::{
     bands::Grade,
-    policy::{Comparison, Facts, Node, Operand, Truth},
+    policy::{Because, Comparison, Facts, Node, Operand, Truth},
     sheet::rules::PolicyRule,
     vocabulary::TierLevel,
 };
+use serde_json::Value;
 
 pub(super) fn judge(rule: &PolicyRule, facts: &Facts<'_>) -> Outcome {
     let missing = || Judgement::Skip("a value that the rule needs is missing or of another type".to_owned());
@@ -37,17 +38,49 @@ fn met(node: &Node, facts: &Facts<'_>) -> Option<String> {
 
 fn broken(rule: &PolicyRule, facts: &Facts<'_>) -> Miss {
     let label = &rule.heading.label;
-    match &rule.condition {
-        Node::Compare { comparison, left, right } => {
-            let found = seen(left, facts);
-            let expected = format!("{} {}", symbol(*comparison), seen(right, facts));
-            Miss::of(format!("{found} is not {expected}"), expected, found)
+    let (place, because) = rule.condition.broken(facts).map_or((None, Because::Unsaid), |at| (at.place, at.because));
+    let all = |values: &[Value]| first_of(values.iter(), shown);
+    let (detail, expected, found) = match because {
+        Because::Compared { comparison, found, expected } => {
+            let (found, expected) = (shown(&found), format!("{} {}", symbol(comparison), shown(&expected)));
+            (format!("{found} is not {expected}"), expected, found)
         }
-        Node::In { left, right } => {
-            let (found, expected) = (seen(left, facts), format!("one of {}", listed(right, facts)));
-            Miss::of(format!("{found} is not {expected}"), expected, found)
+        Because::NotIn { found, allowed } => {
+            let allowed = allowed.as_array().map_or_else(|| shown(&allowed), |allowed| all(allowed));
+            let (found, expected) = (shown(&found), format!("one of {allowed}"));
+            (format!("{found} is not {expected}"), expected, found)
         }
-        _ => Miss::of(format!("this does not hold: {label}"), label.clone(), "a submission in which it does not hold"),
+        Because::Empty(field) => {
+            (format!("{field} holds nothing"), format!("something in {field}"), "nothing".to_owned())
+        }
+        Because::NotQuoted(quotation) => {
+            let quotation = shown(&quotation);
+            (format!("no evidence text has {quotation}"), "words of the evidence".to_owned(), quotation)
+        }
+        Because::Repeated(value) => {
+            let value = shown(&value);
+            (format!("{value} is there more than once"), "each value once".to_owned(), format!("{value} again"))
+        }
+        Because::Sets { missing, surplus } => {
+            let named = |what, values: &[Value]| (!values.is_empty()).then(|| format!("{what} {}", all(values)));
+            let parts: Vec<String> =
+                [named("lacks", &missing), named("has besides", &surplus)].into_iter().flatten().collect();
+            let found = parts.join(" and ");
+            (found.clone(), label.clone(), found)
+        }
+        Because::NotContained(text) => {
+            let text = shown(&text);
+            (format!("{text} is not in the text"), format!("a text with {text}"), "a text without it".to_owned())
+        }
+        Because::Filled(value) => (format!("{} is there", shown(&value)), "null".to_owned(), shown(&value)),
+        Because::Absent => ("the value is not there".to_owned(), "a value".to_owned(), "nothing".to_owned()),
+        Because::Unsaid => {
+            (format!("this does not hold: {label}"), label.clone(), "a submission in which it does not hold".to_owned())
+        }
+    };
+    match place {
+        Some(place) => Miss::of(format!("{place}: {detail}"), expected, format!("{found} at {place}")),
+        None => Miss::of(detail, expected, found),
     }
 }
 
@@ -82,13 +115,4 @@ fn apart(left: &Operand, right: &Operand, facts: &Facts<'_>) -> Miss {
 
 fn seen(operand: &Operand, facts: &Facts<'_>) -> String {
     operand.evaluate(facts).map_or_else(|| "nothing".to_owned(), |value| shown(&value))
-}
-
-fn listed(operand: &Operand, facts: &Facts<'_>) -> String {
-    match operand.evaluate(facts) {
-        Some(serde_json::Value::Array(values)) => {
-            super::judgement::some_of(&values.iter().map(shown).collect::<Vec<_>>())
-        }
-        other => other.map_or_else(|| "nothing".to_owned(), |value| shown(&value)),
-    }
 }
