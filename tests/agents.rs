@@ -132,6 +132,10 @@ async fn a_profile_is_created_shown_listed_and_changed(store: Store) {
 async fn bad_input_is_named(store: Store) {
     let service = Service::start(store).await;
     let ada = service.sign_in("ada@example.org").await;
+    // A path of its own, not the profile of that name.
+    let answer = ada.patch("/agent-profiles/leaderboard").json(json!({"name": "n"})).await;
+    assert_eq!(answer.headers["allow"], "GET, HEAD");
+    answer.refused(405);
     for (field, body) in [
         ("name", json!({})),
         ("name", json!({"name": " "})),

@@ -5,6 +5,7 @@ use crate::{
         Wire,
         caller::{self, ClientAddress},
         error::{Problem, Reply, Surface},
+        fallback,
         limits::{Standing, Who},
     },
     outside::chance,
@@ -80,6 +81,10 @@ pub(crate) async fn pass(
     let (standing, admitted) = admit(&wire, &request).await;
     let outcome = match admitted {
         Err(problem) => Ok(request.into_response(problem.answer(surface, &id.0))),
+        Ok(()) if wire.document.known().lacks(request.method(), request.path()) => {
+            let refusal = fallback::refusal(&wire, request.path(), &id);
+            Ok(request.into_response(refusal))
+        }
         // A panic is a fault of ours: the caller gets an answer, and the connection lives on.
         Ok(()) => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
             Ok(Ok(response)) => Ok(in_shape(response.map_into_boxed_body(), surface, &id.0)),

@@ -38,21 +38,37 @@ impl Known {
     }
 
     /// The methods of a path: none where there is no such path.
-    fn methods(&self, path: &str) -> Vec<&str> {
-        let found = self.0.iter().filter(|(pattern, _)| pattern.is_match(path));
-        found.flat_map(|(_, methods)| methods).map(String::as_str).collect()
+    fn methods(&self, path: &str) -> &[String] {
+        let found = self.as_written(path).or_else(|| self.0.iter().find(|(pattern, _)| pattern.is_match(path)));
+        found.map_or(&[], |(_, methods)| methods)
+    }
+
+    /// The path that is written so, without a parameter.
+    fn as_written(&self, path: &str) -> Option<&(ResourceDef, Vec<String>)> {
+        self.0.iter().find(|(pattern, _)| pattern.pattern() == Some(path))
     }
 
     /// Whether there is such an operation.
     pub(crate) fn has(&self, method: &Method, path: &str) -> bool {
-        self.methods(path).contains(&method.as_str())
+        self.methods(path).iter().any(|known| known == method.as_str())
+    }
+
+    /// Whether the path is one of ours without that method. The router would take it for a parameter of another path
+    /// that has it: `leaderboard` for the id of an agent profile.
+    pub(crate) fn lacks(&self, method: &Method, path: &str) -> bool {
+        self.as_written(path).is_some() && !self.has(method, path)
     }
 }
 
 /// 404, or 405 with `Allow`.
 pub(crate) async fn unmatched(request: HttpRequest, wire: Data<Wire>, id: RequestId) -> HttpResponse {
-    let surface = Surface::of(request.path());
-    let allowed = wire.document.known().methods(request.path()).join(", ");
+    refusal(&wire, request.path(), &id)
+}
+
+/// The same, for a path.
+pub(crate) fn refusal(wire: &Wire, path: &str, id: &RequestId) -> HttpResponse {
+    let surface = Surface::of(path);
+    let allowed = wire.document.known().methods(path).join(", ");
     if allowed.is_empty() {
         return Problem::not_found("path; /openapi.json lists those that exist").answer(surface, &id.0);
     }

@@ -149,8 +149,10 @@ impl Contract {
         // The runs surface answers under /api/v1 as well, undocumented.
         let twin = path.strip_prefix("/api/v1");
         let best = |path: &str| {
-            let fits =
-                self.operations.iter().filter_map(|operation| Some((operation.matches(method, path)?, operation)));
+            // A path that is written out is never a parameter of another.
+            let written_out = self.operations.iter().any(|operation| operation.path == path);
+            let operations = self.operations.iter().filter(|operation| !written_out || operation.path == path);
+            let fits = operations.filter_map(|operation| Some((operation.matches(method, path)?, operation)));
             fits.max_by_key(|(literal, _)| *literal).map(|(_, operation)| operation)
         };
         best(path).or_else(|| best(twin?))
