@@ -158,7 +158,8 @@ struct Extent {
 impl Slab {
     /// Reads the next receipts; none when there are no more.
     async fn read(db: &Db, org: &str, after: i64, count: usize) -> sqlx::Result<Option<Self>> {
-        // As bytes: what was tampered with need not be text.
+        // As bytes: what was tampered with need not be text. The event is asked for by its key: of a join PostgreSQL reads
+        // both tables whole for every slab, until it has counted them.
         let (event, payload, nothing) = match db.dialect() {
             Dialect::Sqlite => ("CAST(e.payload AS text)", "CAST(payload AS text)", "''"),
             Dialect::Postgres => ("convert_to(CAST(e.payload AS text), 'UTF8')", "payload", "''::bytea"),
@@ -166,9 +167,9 @@ impl Slab {
         let sql = format!(
             "SELECT string_agg(org_seq || ' ' || octet_length(payload) || ' ' || octet_length(event), ' '), \
                  string_agg({payload}, {nothing}), string_agg(event, {nothing}) \
-             FROM (SELECT r.org_seq, r.payload, coalesce({event}, {nothing}) AS event FROM receipts r \
-                 LEFT JOIN events e ON e.position = r.position AND e.org_id = r.org_id AND e.aggregate_type = 'receipt' \
-                 WHERE r.org_id = $1 AND r.org_seq > $2 ORDER BY r.org_seq LIMIT $3) AS slab"
+             FROM (SELECT r.org_seq, r.payload, coalesce((SELECT {event} FROM events e WHERE e.position = r.position \
+                     AND e.org_id = r.org_id AND e.aggregate_type = 'receipt'), {nothing}) AS event \
+                 FROM receipts r WHERE r.org_id = $1 AND r.org_seq > $2 ORDER BY r.org_seq LIMIT $3) AS slab"
         );
         let (extents, payloads, events): (Option<String>, Option<Vec<u8>>, Option<Vec<u8>>) = on!(db, pool => {
             sqlx::query_as(&sql).bind(org).bind(after).bind(count as i64).fetch_one(pool).await
