@@ -187,13 +187,7 @@ impl ReceiptChain {
         Self::default()
     }
 
-    /// Takes the next receipt. Several faults of one receipt are counted each, in the order of
-    /// [`Fault`].
-    pub fn feed(&mut self, row: &Row<'_>) {
-        self.link(&Inspected::new(row));
-    }
-
-    /// Takes the next receipt, of which all that it says by itself is known.
+    /// Takes the next receipt. Several faults of one receipt are counted each, in the order of [`Fault`].
     pub fn link(&mut self, receipt: &Inspected) {
         let Inspected { org_seq, receipt_sha256, sound, parent, linked } = *receipt;
         let expected = self.checked;
@@ -277,7 +271,7 @@ mod tests {
 
     fn verification(receipts: &[Stored]) -> Verification {
         let mut chain = ReceiptChain::new();
-        receipts.iter().for_each(|receipt| chain.feed(&receipt.row()));
+        receipts.iter().for_each(|receipt| chain.link(&Inspected::new(&receipt.row())));
         chain.finish()
     }
 
@@ -401,7 +395,7 @@ mod tests {
         let mut receipts = chain(40);
         receipts.remove(0);
         let mut chain = ReceiptChain::new();
-        receipts.iter().for_each(|receipt| chain.feed(&receipt.row()));
+        receipts.iter().for_each(|receipt| chain.link(&Inspected::new(&receipt.row())));
         assert_eq!(chain.faults(), 40);
         let verification = chain.finish();
         assert_eq!((verification.ok, verification.receipts_checked, verification.errors.len()), (false, 39, 20));

@@ -5,7 +5,7 @@ use proof::{
     canonical,
     digest::{Blake3Hex, Sha256Hex, sha256},
     event::{Envelope, EventChain, payload_digest},
-    receipt::{ReceiptChain, Row, genesis},
+    receipt::{Inspected, ReceiptChain, Row, genesis},
 };
 use serde_json::json;
 
@@ -59,7 +59,13 @@ fn receipts() -> Outcome<[String; 4]> {
         [(0, first_hash, genesis(), &first), (1, second_hash, first_hash, &second)]
     {
         let receipt_id = ids[org_seq as usize];
-        chain.feed(&Row { org_seq, receipt_sha256, parent_hash, receipt_id, payload: payload.as_bytes() });
+        chain.link(&Inspected::new(&Row {
+            org_seq,
+            receipt_sha256,
+            parent_hash,
+            receipt_id,
+            payload: payload.as_bytes(),
+        }));
     }
     assert!(chain.finish().ok);
     Ok([first, first_hash.to_string(), second, second_hash.to_string()])

@@ -19,16 +19,8 @@ impl Passed {
     /// # Errors
     /// It does not have the shape of its type.
     pub fn recorded(&self) -> Result<Recorded<'_>, Unreadable> {
-        let event = &self.0;
-        Ok(Recorded {
-            position: event.position,
-            org_id: &event.org_id,
-            aggregate_id: &event.aggregate_id,
-            sequence: event.sequence,
-            actor: &event.actor,
-            recorded_at: event.recorded_at,
-            happened: Happened::read(&event.aggregate_type, &event.payload)?,
-        })
+        let Self(event) = self;
+        Ok(event.recorded(Happened::read(&event.aggregate_type, &event.payload)?))
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     connect::{self, Connected},
     sql::{StoredEvent, Tx, events_after},
 };
-use projections::{Db, Happened, Model, Recorded};
+use projections::{Db, Happened, Model};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -370,18 +370,7 @@ impl Page {
 
     async fn fold(self, tx: &mut Tx, builds: &[Building]) -> Result<(), ConnectError> {
         let (rows, happened): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
-        let mut events = Vec::with_capacity(rows.len());
-        for (row, happened) in rows.iter().zip(happened) {
-            events.push(Recorded {
-                position: row.position,
-                org_id: &row.org_id,
-                aggregate_id: &row.aggregate_id,
-                sequence: row.sequence,
-                actor: &row.actor,
-                recorded_at: row.recorded_at,
-                happened,
-            });
-        }
+        let events: Vec<_> = rows.iter().zip(happened).map(|(row, happened)| row.recorded(happened)).collect();
         for Building { model, new, .. } in builds {
             fold(tx, model, *new, &events).await?.map_err(ConnectError::Fold)?;
         }

@@ -3,7 +3,7 @@
 use super::appender::{Appended, Claim, NewReceipt, StreamAppend};
 use aggregates::text::Blob;
 use projections::{
-    Db, Model,
+    Db, Happened, Model, Recorded,
     db::Dialect,
     model::{Cell, CellKind},
     on,
@@ -77,6 +77,21 @@ pub(super) struct StoredEvent {
     pub(super) actor: String,
     pub(super) recorded_at: i64,
     pub(super) payload: String,
+}
+
+impl StoredEvent {
+    /// The event as read models and reactors see it.
+    pub(super) fn recorded(&self, happened: Happened) -> Recorded<'_> {
+        Recorded {
+            position: self.position,
+            org_id: &self.org_id,
+            aggregate_id: &self.aggregate_id,
+            sequence: self.sequence,
+            actor: &self.actor,
+            recorded_at: self.recorded_at,
+            happened,
+        }
+    }
 }
 
 /// The last event of an organisation.
