@@ -12,7 +12,7 @@ mod write;
 
 pub use strict::{Place, Refusal, StrictError, from_slice_strict, parse_strict};
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// How many arrays and objects may be open at once.
 pub const MAX_DEPTH: usize = 64;
@@ -28,6 +28,36 @@ pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 /// ASCII or occurs twice, nesting beyond [`MAX_DEPTH`], raw bytes or raw JSON.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonicalError> {
     write::to_vec(value)
+}
+
+/// The canonical text of a value.
+///
+/// # Errors
+/// As [`to_vec`].
+pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, CanonicalError> {
+    let not_utf8 = |_| CanonicalError { departure: Departure::NotUtf8, place: "the top".to_owned() };
+    String::from_utf8(to_vec(value)?).map_err(not_utf8)
+}
+
+/// The value in canonical bytes.
+///
+/// # Errors
+/// The bytes are not canonical, or not of the form asked for.
+pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, NotCanonical> {
+    check(bytes)?;
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut json).map_err(|problem| NotCanonical::Shape(problem.to_string()))
+}
+
+/// Why no value was read from bytes that should be canonical.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotCanonical {
+    /// They are not.
+    #[error(transparent)]
+    Form(#[from] CanonicalError),
+    /// They are, but not of the form asked for.
+    #[error("{0}")]
+    Shape(String),
 }
 
 /// Whether these bytes are canonical: exactly those that [`to_vec`] writes of the value in them.

@@ -13,6 +13,7 @@ use crate::{
     canonical::text,
     digest::{self, Blake3Hex},
 };
+use std::ops::Range;
 
 /// The context of the key derivation, which sets these hashes apart from every other use of BLAKE3.
 const CONTEXT: &str = "defendable event v1";
@@ -93,18 +94,14 @@ fn integer(out: &mut Vec<u8>, before: &[u8], value: u64) {
 }
 
 fn digest(out: &mut Vec<u8>, before: &[u8], value: &Blake3Hex) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.extend_from_slice(before);
-    for byte in value.as_bytes() {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 0x0f)]);
-    }
+    text::digits(out, value.as_bytes());
 }
 
 /// Writes a moment as RFC 3339 in UTC with six decimals: `2026-03-01T12:00:00.000000Z`. Years outside
 /// 0000 to 9999, which RFC 3339 lacks, are written with their sign or all their digits, so that no
 /// two moments look the same.
-fn moment(out: &mut Vec<u8>, microseconds: i64) {
+pub(crate) fn moment(out: &mut Vec<u8>, microseconds: i64) {
     const SECOND: i64 = 1_000_000;
     const DAY: i64 = 86_400 * SECOND;
     let (year, month, day) = civil(microseconds.div_euclid(DAY));
@@ -125,6 +122,29 @@ fn moment(out: &mut Vec<u8>, microseconds: i64) {
         text::padded(out, number.unsigned_abs(), width);
         out.push(after);
     }
+}
+
+/// The moment that [`moment`] writes so; nothing when the text is none of the years 0000 to 9999.
+pub(crate) fn parse_moment(text: &str) -> Option<i64> {
+    let number = |range: Range<usize>| {
+        let digits = text.get(range)?;
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<i64>().ok())?
+    };
+    let days = days(number(0..4)?, number(5..7)?, number(8..10)?);
+    let minutes = (days * 24 + number(11..13)?) * 60 + number(14..16)?;
+    let microseconds = (minutes * 60 + number(17..19)?) * 1_000_000 + number(20..26)?;
+    // What is no date, no time or has other signs between its numbers is written otherwise.
+    let mut written = Vec::with_capacity(text.len());
+    moment(&mut written, microseconds);
+    (written == text.as_bytes()).then_some(microseconds)
+}
+
+/// The number of days from 1970-01-01 to a day of the proleptic Gregorian calendar: the reverse of [`civil`].
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day
+        - 1
+        - 719_468
 }
 
 /// Year, month (1 to 12) and day (1 to 31) of the proleptic Gregorian calendar, of a number of days

@@ -89,10 +89,22 @@ pub(crate) fn integer(out: &mut Vec<u8>, mut number: u64) {
 
 /// Writes an integer in exactly `width` digits, with leading zeros; a longer one keeps its digits.
 pub(crate) fn padded(out: &mut Vec<u8>, number: u64, width: usize) {
-    let mut digits = Vec::with_capacity(20);
-    integer(&mut digits, number);
-    out.resize(out.len() + width.saturating_sub(digits.len()), b'0');
-    out.extend_from_slice(&digits);
+    let start = out.len();
+    integer(out, number);
+    let zeros = (start + width).saturating_sub(out.len());
+    out.resize(out.len() + zeros, b'0');
+    if let Some(digits) = out.get_mut(start..) {
+        digits.rotate_right(zeros);
+    }
+}
+
+/// Writes bytes as lowercase hexadecimal digits.
+pub(crate) fn digits(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 0x0f)]);
+    }
 }
 
 #[cfg(test)]
