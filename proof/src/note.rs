@@ -6,7 +6,7 @@ mod key;
 pub use key::{Algorithm, LogKey, NotAKey, PublicKey, VerifierKey};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 /// How many bytes a note may have.
 pub const MAX_NOTE: usize = 1 << 20;
@@ -127,11 +127,11 @@ impl Note {
 impl Signature {
     fn verify<'k>(&self, text: &str, key: &'k VerifierKey) -> Option<Verified<'k>> {
         let (message, signature, time) = match key.algorithm() {
-            Algorithm::Ed25519 => (text.as_bytes().to_vec(), self.signature.as_slice(), None),
+            Algorithm::Ed25519 => (Cow::Borrowed(text.as_bytes()), self.signature.as_slice(), None),
             Algorithm::Cosignature => {
                 let (time, signature) = self.signature.split_first_chunk()?;
                 let time = u64::from_be_bytes(*time);
-                (cosigned(text, time), signature, Some(time))
+                (Cow::Owned(cosigned(text, time)), signature, Some(time))
             }
         };
         key.key().verify(&message, signature.try_into().ok()?).then_some(Verified { key, time })

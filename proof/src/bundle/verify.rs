@@ -243,8 +243,9 @@ impl Signed {
             different.into_iter().map(|key| VerifierKey::log(&self.checkpoint.origin, key)).collect();
         let known = known?;
         let verified = self.note.verify(&known)?;
-        let key = verified.first().map(|verified| verified.key.key());
-        keys.zip(0..).find(|(of, _)| Some(*of) == key).map(|(_, position)| position).ok_or(NoteError::Unknown)
+        let positions = verified.iter().filter_map(|by| keys.clone().zip(0..).find(|(key, _)| *key == by.key.key()));
+        // While a key is replaced both may sign: the last one counts.
+        positions.map(|(_, position)| position).max().ok_or(NoteError::Unknown)
     }
 }
 
