@@ -7,7 +7,7 @@ use proof::{
     tile::{self, Kind, Missing, TileId, TilePath, Tiles},
 };
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 /// Section 2.1: the Merkle Tree Hash of some leaves' hashes.
 fn mth(leaves: &[Sha256Hex]) -> Sha256Hex {
@@ -54,6 +54,13 @@ fn subproof(from: usize, leaves: &[Sha256Hex], whole: bool) -> Vec<Sha256Hex> {
 fn leaves(count: usize) -> Vec<Sha256Hex> {
     (0..count).map(|index| merkle::leaf(format!("entry {index}").as_bytes())).collect()
 }
+
+/// Some leaves and their tiles, which smaller trees are cut from.
+static MANY: LazyLock<(Vec<Sha256Hex>, Tiles)> = LazyLock::new(|| {
+    let leaves = leaves(1_200);
+    let tiles = all_tiles(&leaves);
+    (leaves, tiles)
+});
 
 fn all_tiles(leaves: &[Sha256Hex]) -> Tiles {
     let mut tiles = Tiles::new();
@@ -202,7 +209,7 @@ fn a_tree_of_70000_has_the_tiles_of_the_specification() {
     assert_eq!(widths[0], [vec![256; 273], vec![112]].concat());
     assert_eq!(widths[1], [256, 17]);
     assert_eq!(widths[2], [1]);
-    assert_eq!(widths[3], []);
+    assert!(widths[3].is_empty());
     for (id, hashes) in tiles.iter() {
         assert_eq!(usize::from(id.width(size as u64)), hashes.len());
     }
@@ -342,11 +349,11 @@ proptest! {
     fn every_inclusion_proof_holds_and_none_with_another_bit(
         size in 1_usize..700, at: prop::sample::Index, which: prop::sample::Index, bit in 0_usize..256,
     ) {
-        let all = leaves(size);
+        let (all, tiles) = (&MANY.0[..size], &MANY.1);
         let (index, size) = (at.index(size), size as u64);
         let needed = tile::needed_for_inclusion(index as u64, size);
-        let mut proof = only(&all_tiles(&all), &needed, all.len()).inclusion(index as u64, size).unwrap();
-        let (leaf, root) = (all[index], mth(&all));
+        let mut proof = only(tiles, &needed, all.len()).inclusion(index as u64, size).unwrap();
+        let (leaf, root) = (all[index], mth(all));
         let index = index as u64;
         prop_assert_eq!(verify_inclusion(leaf, index, size, &proof, root), Ok(()));
         prop_assert!(verify_inclusion(flipped(leaf, bit), index, size, &proof, root).is_err());
@@ -366,12 +373,12 @@ proptest! {
     fn every_consistency_proof_holds_and_none_with_another_bit(
         to in 1_usize..700, at: prop::sample::Index, which: prop::sample::Index, bit in 0_usize..256,
     ) {
-        let all = leaves(to);
+        let (all, tiles) = (&MANY.0[..to], &MANY.1);
         let from = at.index(to) + 1;
-        let (earlier, later) = (mth(&all[..from]), mth(&all));
+        let (earlier, later) = (mth(&all[..from]), mth(all));
         let (from, to) = (from as u64, to as u64);
         let needed = tile::needed_for_consistency(from, to);
-        let mut proof = only(&all_tiles(&all), &needed, all.len()).consistency(from, to).unwrap();
+        let mut proof = only(tiles, &needed, all.len()).consistency(from, to).unwrap();
         prop_assert_eq!(verify_consistency(from, earlier, to, later, &proof), Ok(()));
         prop_assert!(verify_consistency(from, flipped(earlier, bit), to, later, &proof).is_err());
         prop_assert!(verify_consistency(from, earlier, to, flipped(later, bit), &proof).is_err());
@@ -386,8 +393,27 @@ proptest! {
     }
 
     #[test]
-    fn tiles_that_grow_in_any_batches_are_the_same(batches in prop::collection::vec(0_usize..400, 0..8)) {
-        let all = leaves(batches.iter().sum());
+    fn a_path_that_is_written_is_read_again(level in 0_u8..64, entries: bool, index: u64, width in 1_u16..=256) {
+        let kind = if entries { Kind::Entries } else { Kind::Hashes(level) };
+        let path = TilePath { kind, index, width };
+        prop_assert_eq!(path.to_string().parse(), Ok(path));
+    }
+
+    #[test]
+    fn a_path_that_is_read_is_written_so(text in "(entries|[0-9]{1,2})/(x?[0-9]{1,4}/){0,3}[0-9]{3}(\\.p/[0-9]{1,3})?") {
+        if let Ok(path) = text.parse::<TilePath>() {
+            prop_assert_eq!(path.to_string(), text);
+        }
+    }
+}
+
+proptest! {
+    // Each case hashes thousands of nodes.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn tiles_that_grow_in_any_batches_are_the_same(batches in prop::collection::vec(0_usize..400, 0..=3)) {
+        let all = &MANY.0[..batches.iter().sum()];
         let (mut grown, mut size, mut frontier) = (Tiles::new(), 0, Frontier::new());
         for batch in batches {
             let new = &all[size..size + batch];
@@ -404,28 +430,14 @@ proptest! {
             prop_assert_eq!(grown.root(size as u64), Ok(frontier.root()));
             prop_assert_eq!(only(&grown, &tile::needed_for_root(size as u64), size).root(size as u64), Ok(frontier.root()));
         }
-        prop_assert_eq!(&grown, &all_tiles(&all));
-        prop_assert_eq!(frontier.root(), mth(&all));
+        prop_assert_eq!(&grown, &all_tiles(all));
+        prop_assert_eq!(frontier.root(), mth(all));
         for (id, hashes) in grown.iter() {
             let span = 1 << (8 * usize::from(id.level));
             for (offset, hash) in hashes.iter().enumerate() {
                 let first = (id.index as usize * 256 + offset) * span;
                 prop_assert_eq!(*hash, mth(&all[first..first + span]));
             }
-        }
-    }
-
-    #[test]
-    fn a_path_that_is_written_is_read_again(level in 0_u8..64, entries: bool, index: u64, width in 1_u16..=256) {
-        let kind = if entries { Kind::Entries } else { Kind::Hashes(level) };
-        let path = TilePath { kind, index, width };
-        prop_assert_eq!(path.to_string().parse(), Ok(path));
-    }
-
-    #[test]
-    fn a_path_that_is_read_is_written_so(text in "(entries|[0-9]{1,2})/(x?[0-9]{1,4}/){0,3}[0-9]{3}(\\.p/[0-9]{1,3})?") {
-        if let Ok(path) = text.parse::<TilePath>() {
-            prop_assert_eq!(path.to_string(), text);
         }
     }
 }
