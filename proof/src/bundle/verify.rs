@@ -151,14 +151,13 @@ pub fn verify(bundle: &Bundle, trust: &Trust) -> Report {
     let read = Signed::read(&bundle.log.checkpoint);
     let checkpoint = read.as_ref().ok();
     take(Name::Inclusion, inclusion(bundle, checkpoint));
-    let signed = read.as_ref().map_err(|problem| fails("a signed checkpoint", problem)).and_then(|checkpoint| {
-        let position = checkpoint.by_key_of(bundle, 0)?;
-        same(&bundle.log.log_id, &checkpoint.origin.log_id)?;
-        Ok(position)
-    });
+    let signed = read
+        .as_ref()
+        .map_err(|problem| fails("a signed checkpoint", problem))
+        .and_then(|checkpoint| checkpoint.by_key_of(bundle, 0));
     let position = signed.as_ref().ok().copied();
     let key = position.and_then(|position| bundle.keys.get(position)).map(|key| key.public_key);
-    take(Name::Checkpoint, signed.map(|_| key.map(|key| key.to_string()).unwrap_or_default()));
+    take(Name::Checkpoint, signed.and_then(|_| named(bundle, checkpoint, key)));
     let keys = keys(bundle, checkpoint);
     let introduced = keys.is_ok();
     take(Name::Keys, keys);
@@ -247,6 +246,12 @@ impl Signed {
         // While a key is replaced both may sign: the last one counts.
         positions.map(|(_, position)| position).max().ok_or(NoteError::Unknown)
     }
+}
+
+/// Whether the checkpoint is one of the log that the bundle names; whose key signed it.
+fn named(bundle: &Bundle, signed: Option<&Signed>, key: Option<PublicKey>) -> Found {
+    same(bundle.log.log_id.as_str(), signed.map_or("", |signed| &signed.origin.log_id))?;
+    Ok(key.map(|key| key.to_string()).unwrap_or_default())
 }
 
 const NO_CHECKPOINT: &str = "nothing, since the checkpoint cannot be read";

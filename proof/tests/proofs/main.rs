@@ -1,0 +1,9 @@
+//! What is handed to others to verify offline: bundles, envelopes and the documents in `tests/documents`, which are also
+//! what the fuzzers start from.
+
+mod bundle;
+mod documents;
+mod dsse;
+mod others;
+mod rotation;
+mod sample;
