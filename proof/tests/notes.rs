@@ -1,6 +1,8 @@
 //! Signed notes, checkpoints, cosignatures, leaves and stand-alone proofs: the vectors of the specifications, what they
 //! refuse, and that what is written is read again.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use proof::{
     checkpoint::{Checkpoint, NotACheckpoint, Origin},
     digest::{Blake3Hex, Sha256Hex, blake3, sha256},

@@ -1,6 +1,8 @@
 //! The Merkle tree and its tiles, against the definitions of RFC 6962 (written out below as they stand there), its known
 //! vectors, and the numbers of C2SP tlog-tiles.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use proof::{
     digest::{Sha256Hex, sha256},
     merkle::{self, Frontier, ProofError, verify_consistency, verify_inclusion},
