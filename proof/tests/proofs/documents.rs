@@ -1,11 +1,12 @@
 //! `tests/documents` holds what this code writes. After a change of a format that is meant:
 //! `cargo test -p proof --test proofs -- --ignored`.
 
-use crate::sample::{INDEX, fresh, key, leaf, origin, receipt, settled};
+use crate::sample::{INDEX, LOG, LOG_ID, fresh, key, leaf, origin, receipt, settled};
 use proof::{
     bundle::{Bundle, verify},
     dsse::{Envelope, statement},
     note::VerifierKey,
+    tile::{self, Kind, TileId, TilePath},
     tlog_proof::{Policy, TlogProof},
 };
 use std::{fs, path::PathBuf};
@@ -19,8 +20,11 @@ fn documents() -> Vec<(&'static str, Vec<u8>)> {
         hashes: fresh.log.inclusion_proof.clone(),
         checkpoint: fresh.log.checkpoint.parse().unwrap(),
     };
-    let vkey = VerifierKey::log(origin(crate::sample::LOG_ID), key(2).public()).unwrap();
+    let vkey = VerifierKey::log(origin(LOG_ID), key(2).public()).unwrap();
     let registry = settled.registry.clone().unwrap();
+    let tile = TileId { level: 0, index: 1 };
+    let path = TilePath { kind: Kind::Entries, index: 1_234_067, width: 17 };
+    let entries: Vec<_> = (INDEX..INDEX + 3).map(|index| leaf(index).canonical()).collect();
     vec![
         ("payload.json", payload.into_bytes()),
         ("leaf.json", leaf(INDEX).canonical()),
@@ -33,6 +37,9 @@ fn documents() -> Vec<(&'static str, Vec<u8>)> {
         ("registry.checkpoint", registry.checkpoint.into_bytes()),
         ("receipt.tlog-proof", standing.to_string().into_bytes()),
         ("log.vkey", vkey.to_string().into_bytes()),
+        ("tile.path", path.to_string().into_bytes()),
+        ("tile", tile::to_bytes(LOG.get(tile).unwrap())),
+        ("entries", tile::entry_bundle(entries.iter().map(Vec::as_slice)).unwrap()),
     ]
 }
 
