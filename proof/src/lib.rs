@@ -15,3 +15,8 @@ pub mod receipt;
 pub mod rotation;
 pub mod tile;
 pub mod tlog_proof;
+
+/// The examples in the README are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

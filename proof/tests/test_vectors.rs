@@ -5,6 +5,7 @@ use proof::{
     canonical,
     digest::{Blake3Hex, Sha256Hex, sha256},
     event::{Envelope, EventChain, payload_digest},
+    leaf::Leaf,
     receipt::{Inspected, ReceiptChain, Row, genesis},
 };
 use serde_json::json;
@@ -19,7 +20,7 @@ fn blocks() -> Vec<&'static str> {
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
-fn event() -> Outcome<[String; 4]> {
+fn event() -> Outcome<[String; 6]> {
     let payload = String::from_utf8(canonical::to_vec(&json!({"title": "Prüfung Q1", "lane": "mortgage"}))?)?;
     let digest = payload_digest(payload.as_bytes());
     let envelope = Envelope {
@@ -38,7 +39,9 @@ fn event() -> Outcome<[String; 4]> {
     };
     let hash = envelope.seal();
     assert_eq!(EventChain::new(envelope.org_id).feed(&envelope, payload.as_bytes(), hash), []);
-    Ok([payload, digest.to_string(), String::from_utf8(envelope.canonical())?, hash.to_string()])
+    let leaf = Leaf { org_position: envelope.org_position, hash, recorded_at: envelope.recorded_at, receipt: None };
+    let (envelope, entry) = (String::from_utf8(envelope.canonical())?, String::from_utf8(leaf.canonical())?);
+    Ok([payload, digest.to_string(), envelope, hash.to_string(), entry, leaf.hash().to_string()])
 }
 
 fn receipts() -> Outcome<[String; 4]> {
