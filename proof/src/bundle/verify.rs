@@ -133,6 +133,11 @@ fn same<T: PartialEq + Display>(expected: T, found: T) -> Found<()> {
     if expected == found { Ok(()) } else { Err(fails(expected, found)) }
 }
 
+/// As [`same`], of what has this name.
+fn alike<T: Display>(name: &str, expected: T, found: T) -> Found<()> {
+    same(format!("{name} {expected}"), format!("{name} {found}"))
+}
+
 /// Verifies a bundle. A key that comes inside the bundle proves nothing by itself: see [`Report::proved`].
 pub fn verify(bundle: &Bundle, trust: &Trust) -> Report {
     let mut steps = Vec::with_capacity(9);
@@ -157,7 +162,7 @@ pub fn verify(bundle: &Bundle, trust: &Trust) -> Report {
         .and_then(|checkpoint| checkpoint.by_key_of(bundle, 0));
     let position = signed.as_ref().ok().copied();
     let key = position.and_then(|position| bundle.keys.get(position)).map(|key| key.public_key);
-    take(Name::Checkpoint, signed.and_then(|_| named(bundle, checkpoint, key)));
+    take(Name::Checkpoint, signed.and_then(|_| of_its_log(bundle, checkpoint, key)));
     let keys = keys(bundle, checkpoint);
     let introduced = keys.is_ok();
     take(Name::Keys, keys);
@@ -191,12 +196,11 @@ fn coordinates(bundle: &Bundle) -> Found {
     let receipt = &bundle.receipt;
     let named: Named = serde_json::from_str(&bundle.payload)
         .map_err(|problem| fails("receipt_id, org_seq, parent_hash, created_at and share_url", problem))?;
-    let text = |name: &str, value: &dyn Display| format!("{name} {value}");
-    same(text("receipt_id", &receipt.receipt_id), text("receipt_id", &named.receipt_id))?;
-    same(text("org_seq", &receipt.org_seq), text("org_seq", &named.org_seq))?;
-    same(text("parent_hash", &receipt.parent_hash), text("parent_hash", &named.parent_hash))?;
-    same(text("created_at", &receipt.created_at), text("created_at", &named.created_at))?;
-    same(text("share_url", &receipt.share_url), text("share_url", &named.share_url))?;
+    alike("receipt_id", &receipt.receipt_id, &named.receipt_id)?;
+    alike("org_seq", &receipt.org_seq, &named.org_seq)?;
+    alike("parent_hash", &receipt.parent_hash, &named.parent_hash)?;
+    alike("created_at", &receipt.created_at, &named.created_at)?;
+    alike("share_url", &receipt.share_url, &named.share_url)?;
     Ok(format!("{}, number {} of its organisation", receipt.receipt_id, receipt.org_seq))
 }
 
@@ -204,12 +208,11 @@ fn leaf(bundle: &Bundle) -> Found {
     let (receipt, log) = (&bundle.receipt, &bundle.log);
     let leaf = Leaf::parse_strict(log.leaf.as_bytes()).map_err(|problem| fails("the leaf of a receipt", problem))?;
     let named = leaf.receipt.ok_or_else(|| fails("the leaf of a receipt", "the leaf of another event"))?;
-    let text = |name: &str, value: &dyn Display| format!("{name} {value}");
-    same(text("index", &log.index), text("index", &leaf.org_position))?;
-    same(text("receipt_id", &receipt.receipt_id), text("receipt_id", &named.receipt_id))?;
-    same(text("org_seq", &receipt.org_seq), text("org_seq", &named.org_seq))?;
-    same(text("parent_hash", &receipt.parent_hash), text("parent_hash", &named.parent_hash))?;
-    same(text("receipt_sha256", &receipt.receipt_sha256), text("receipt_sha256", &named.receipt_sha256))?;
+    alike("index", &log.index, &leaf.org_position)?;
+    alike("receipt_id", &receipt.receipt_id, &named.receipt_id)?;
+    alike("org_seq", &receipt.org_seq, &named.org_seq)?;
+    alike("parent_hash", &receipt.parent_hash, &named.parent_hash)?;
+    alike("receipt_sha256", &receipt.receipt_sha256, &named.receipt_sha256)?;
     Ok(format!("leaf {}", log.index))
 }
 
@@ -249,8 +252,8 @@ impl Signed {
 }
 
 /// Whether the checkpoint is one of the log that the bundle names; whose key signed it.
-fn named(bundle: &Bundle, signed: Option<&Signed>, key: Option<PublicKey>) -> Found {
-    same(bundle.log.log_id.as_str(), signed.map_or("", |signed| &signed.origin.log_id))?;
+fn of_its_log(bundle: &Bundle, signed: Option<&Signed>, key: Option<PublicKey>) -> Found {
+    alike("log", bundle.log.log_id.as_str(), signed.map_or("", |signed| &signed.origin.log_id))?;
     Ok(key.map(|key| key.to_string()).unwrap_or_default())
 }
 
@@ -289,15 +292,21 @@ fn registry(bundle: &Bundle, signed: Option<&Signed>, position: Option<usize>) -
     let read = |note| Signed::read(note).map_err(|problem| fails("a signed checkpoint", problem));
     let (registered, holds) = (read(&registry.registered)?, read(&registry.checkpoint)?);
     // The log's own later checkpoint.
-    same(&first.origin.log_name, &registered.origin.log_name)?;
-    same(&first.origin.log_id, &registered.origin.log_id)?;
+    alike("log name", &first.origin.log_name, &registered.origin.log_name)?;
+    alike("log", &first.origin.log_id, &registered.origin.log_id)?;
+    if registered.origin.epoch < first.origin.epoch {
+        return Err(fails(
+            format!("epoch {} or later", first.origin.epoch),
+            format!("epoch {}", registered.origin.epoch),
+        ));
+    }
     registered.by_key_of(bundle, position)?;
     let (from, to) = (&first.checkpoint, &registered.checkpoint);
     merkle::verify_consistency(from.size, from.root, to.size, to.root, &registry.consistency_proof)
         .map_err(|problem| fails("a registered tree that continues the log's", problem))?;
     // The registry's.
-    same(first.origin.log_name.as_str(), &holds.origin.log_name)?;
-    same(REGISTRY, &holds.origin.log_id)?;
+    alike("log name", &first.origin.log_name, &holds.origin.log_name)?;
+    alike("log", REGISTRY, &holds.origin.log_id)?;
     let by = holds.by_key_of(bundle, position)?;
     let entry = merkle::leaf(sha256(registry.registered.as_bytes()).as_bytes());
     let Checkpoint { size, root, .. } = holds.checkpoint;
@@ -321,7 +330,7 @@ fn witnesses(registry: Option<&Registered>, trust: &Trust) -> Found {
         }
         Err(NoteError::Unknown) => {
             let others = note.signatures.len().saturating_sub(1);
-            Err(not_checked(EXPECTED, format!("{others} signatures by others, none by a known witness")))
+            Err(not_checked(EXPECTED, format!("{others} by others, none by a known witness")))
         }
         Err(problem) => Err(fails(EXPECTED, problem)),
     }

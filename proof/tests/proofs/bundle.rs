@@ -196,6 +196,15 @@ fn every_step_fails_where_it_should() {
             vec![Name::Registry],
         ),
         (
+            "registered in an earlier epoch",
+            with(|bundle| {
+                let mut later = sample::checkpoint(&sample::LOG, LOG_ID, FIRST);
+                later.origin = later.origin.replace("/0", "/1");
+                bundle.log.checkpoint = later.sign(&key(2)).unwrap().to_string();
+            }),
+            vec![Name::Registry],
+        ),
+        (
             "registered by a key before the log's",
             registry(|registry| {
                 let later = sample::checkpoint(&sample::LOG, LOG_ID, sample::LATER);
