@@ -14,6 +14,9 @@ pub const MAX_NOTE: usize = 1 << 20;
 /// How many signatures a note may have.
 pub const MAX_SIGNATURES: usize = 100;
 
+/// The last second, counted from 1970, at which a cosignature can be made.
+pub const LAST_SECOND: u64 = i64::MAX as u64;
+
 /// What every line of a signature begins with: an em dash and a space.
 const MARK: &str = "\u{2014} ";
 
@@ -70,6 +73,9 @@ pub enum NoteError {
     /// A name that no key can have.
     #[error("a key's name is not empty and has no white space, no control character and no +")]
     Name,
+    /// A time that no cosignature can have.
+    #[error("a cosignature is made at most 2^63 − 1 seconds after 1970")]
+    Time,
     /// A signature that claims to be a known key's and is not.
     #[error("the signature under the name {name} is not that of the known key")]
     Bad {
@@ -98,8 +104,11 @@ impl Note {
     /// A witness's signature on this note, made at this second since 1970. It is not put under the note.
     ///
     /// # Errors
-    /// The name cannot be that of a key.
+    /// The name cannot be that of a key, or the time is beyond [`LAST_SECOND`].
     pub fn cosign(&self, name: &str, key: &LogKey, time: u64) -> Result<Signature, NoteError> {
+        if time > LAST_SECOND {
+            return Err(NoteError::Time);
+        }
         let key_of = VerifierKey::cosigner(name, key.public())?;
         let signature = [time.to_be_bytes().as_slice(), &key.sign(&cosigned(&self.text, time))].concat();
         Ok(Signature { name: name.to_owned(), id: key_of.id(), signature })
@@ -130,7 +139,7 @@ impl Signature {
             Algorithm::Ed25519 => (Cow::Borrowed(text.as_bytes()), self.signature.as_slice(), None),
             Algorithm::Cosignature => {
                 let (time, signature) = self.signature.split_first_chunk()?;
-                let time = u64::from_be_bytes(*time);
+                let time = Some(u64::from_be_bytes(*time)).filter(|time| *time <= LAST_SECOND)?;
                 (Cow::Owned(cosigned(text, time)), signature, Some(time))
             }
         };

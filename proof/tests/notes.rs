@@ -62,6 +62,25 @@ fn the_last_blank_line_divides_text_and_signatures() {
     assert!(read.verify(&[log(1)]).is_ok());
 }
 
+/// As C2SP prints them: a note of two paragraphs, and a checkpoint with a cosignature.
+const PARAGRAPHS: &str = "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\ned è subito sera.\n\n— quasimodo.example/salvatore NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n";
+const COSIGNED: &str = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n— example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n— witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n";
+
+#[test]
+fn the_notes_of_the_specifications_are_read_as_they_are_written() {
+    let note: Note = PARAGRAPHS.parse().unwrap();
+    assert!(note.text.ends_with("sole:\n\ned è subito sera.\n"));
+    assert_eq!((note.signatures.len(), note.signatures[0].signature.len()), (1, 64));
+    assert_eq!(note.to_string(), PARAGRAPHS);
+
+    let note: Note = COSIGNED.parse().unwrap();
+    assert_eq!(note.to_string(), COSIGNED);
+    let checkpoint: Checkpoint = note.text.parse().unwrap();
+    assert_eq!((checkpoint.origin.as_str(), checkpoint.size), ("example.com/behind-the-sofa", 20_852_163));
+    assert_eq!(checkpoint.to_string(), note.text);
+    assert_eq!(note.signatures[1].signature[..8], 1_679_315_147_u64.to_be_bytes());
+}
+
 #[test]
 fn a_text_that_is_no_note_is_refused() {
     let line = NOTE.rsplit_once("\n\n").unwrap().1;
@@ -155,6 +174,18 @@ fn a_cosignature_says_when_and_is_no_logs_signature() {
         other.signatures[0].signature[at] ^= 1;
         assert_eq!(other.verify(&known), Err(NoteError::Bad { name: name.clone() }), "byte {at}");
     }
+    // No later second is written, nor believed.
+    let last = (1 << 63) - 1;
+    let at = |time: u64| {
+        let message = format!("cosignature/v1\ntime {time}\n{}", cosigned.text);
+        let signature = [time.to_be_bytes().as_slice(), &key.sign(message.as_bytes())].concat();
+        let line = Signature { signature, ..cosigned.signatures[0].clone() };
+        Note { signatures: vec![line], ..cosigned.clone() }
+    };
+    assert_eq!(at(last).verify(&known).unwrap()[0].time, Some(last));
+    assert_eq!(at(last + 1).verify(&known), Err(NoteError::Bad { name: name.clone() }));
+    assert_eq!(cosigned.cosign(&name, &key, last + 1), Err(NoteError::Time));
+
     let as_log = VerifierKey::log(&name, key.public()).unwrap();
     assert_ne!(as_log.id(), verifier.id());
     assert_eq!(cosigned.verify(&[as_log]), Err(NoteError::Unknown));
@@ -400,7 +431,7 @@ fn a_text_that_is_no_proof_is_refused() {
 proptest! {
     #[test]
     fn a_note_that_is_signed_is_read_and_verified(
-        text in "([ -~é\u{2014}]{0,20}\n){1,5}", name in "[!-*,-~é]{1,20}", seed: [u8; 32], time: u64, at: prop::sample::Index, bit in 0..7,
+        text in "([ -~é\u{2014}]{0,20}\n){1,5}", name in "[!-*,-~é]{1,20}", seed: [u8; 32], time in 0..1_u64 << 63, at: prop::sample::Index, bit in 0..7,
     ) {
         let key = LogKey::from_seed(seed);
         let mut note = Note::sign(text, &name, &key).unwrap();
